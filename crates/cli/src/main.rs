@@ -1,0 +1,3 @@
+//! The hand of router-hosts: one binary, client and node.
+
+fn main() {}

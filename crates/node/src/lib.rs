@@ -1,0 +1,1 @@
+//! The body of router-hosts: everything that waits.
