@@ -3,3 +3,5 @@
 //! Only this crate knows sled and the files of the log; no openraft type
 //! reaches the disk or the wire from here.
 
+pub mod disk;
+pub mod position;
