@@ -1,0 +1,61 @@
+//! Every bound of the core in one table, each with its reason.
+
+/// Hosts in one projection, disabled ones included. A resolver already stalls for seconds when it reloads 300,000
+/// lines; a million records still fit the memory of a small server.
+pub const HOSTS_MAX: usize = 1_000_000;
+
+/// Aliases of one host. Beyond this a list of names is a zone, and one host would spread over too many lines.
+pub const ALIASES_MAX: usize = 64;
+
+/// Tags of one host: enough to group by site, owner and purpose; few enough to show in a table.
+pub const TAGS_MAX: usize = 32;
+
+/// Characters of one tag. Tags are words, not sentences.
+pub const TAG_CHARS_MAX: usize = 64;
+
+/// Bytes of one comment: one paragraph. What is longer belongs in documentation.
+pub const COMMENT_BYTES_MAX: usize = 1024;
+
+/// Bytes of a host name in text form (RFC 1035, 2.3.4: 255 on the wire, so 253 written).
+pub const HOSTNAME_BYTES_MAX: usize = 253;
+
+/// Bytes of one label (RFC 1035, 2.3.4).
+pub const LABEL_BYTES_MAX: usize = 63;
+
+/// Bytes of a host name as typed, before it is mapped to its ASCII form: four bytes for each of 253 characters.
+pub const HOSTNAME_INPUT_BYTES_MAX: usize = 4 * HOSTNAME_BYTES_MAX;
+
+/// Characters of a request id: a UUID, a ULID or a path-like id of a pipeline fits.
+pub const REQUEST_ID_CHARS_MAX: usize = 128;
+
+/// Characters of the name of an actor, which comes from a certificate.
+pub const ACTOR_NAME_CHARS_MAX: usize = 128;
+
+/// Requests whose answers are kept for retries. At ten writes a second that is 27 minutes, longer than any client
+/// retries; one import is one request.
+pub const REQUESTS_MAX: usize = 16_384;
+
+/// Rows of one import: twice the largest block list in common use.
+pub const IMPORT_ROWS_MAX: usize = 200_000;
+
+/// Events of one change: an import that replaces a full set of rows, each in all of its five fields.
+pub const CHANGE_EVENTS_MAX: usize = 5 * IMPORT_ROWS_MAX;
+
+/// Conflicts, warnings or errors listed one by one in an answer; the rest is counted. A person reads a screenful.
+pub const LISTED_MAX: usize = 100;
+
+/// Bytes of one line of a hosts file that is read, without its end. Older `CoreDNS` stops at this length too.
+pub const FILE_LINE_BYTES_MAX: usize = 64 * 1024;
+
+/// Bytes of one line of a hosts file that is written, without its end. musl reads pieces of 511 bytes and takes the
+/// rest of a longer line for a new one.
+pub const RENDERED_LINE_BYTES_MAX: usize = 500;
+
+/// Names on one line of a hosts file that is written. Windows ignores what follows the ninth.
+pub const RENDERED_NAMES_MAX: usize = 9;
+
+/// Bytes of a query: what one would type, and a long list of terms.
+pub const QUERY_BYTES_MAX: usize = 1024;
+
+/// Terms of a query. Every host is compared with every term.
+pub const QUERY_TERMS_MAX: usize = 16;

@@ -1,0 +1,330 @@
+//! The state all accepted changes add up to: live hosts, answered requests, positions.
+//!
+//! Kept in persistent ordered maps, so a consistent view is a clone of a few pointers. `apply` is whole or nothing
+//! and deterministic: equal changes at equal revisions give equal projections on every node.
+
+use std::ops::Bound;
+use std::sync::Arc;
+
+use imbl::OrdMap;
+
+use crate::actor::Actor;
+use crate::address::Address;
+use crate::command::{Answer, Outcome};
+use crate::digest::{Canon, Digest, Fingerprint, Sum};
+use crate::event::{Change, Reply};
+use crate::host::{Host, HostId};
+use crate::name::Hostname;
+use crate::plan::{Plan, Touched, plan};
+use crate::rejection::Rejection;
+use crate::requests::{RequestRow, Requests};
+use crate::stamp::{RequestId, Revision};
+use crate::time::Timestamp;
+use crate::view::View;
+
+/// The replicated state. The default is the empty one, before any change.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Projection {
+    hosts: OrdMap<HostId, Arc<Host>>,
+    /// Every address with every name that leads to it, and whose they are. Being a map, it keeps them unique; its
+    /// order is the order of lists and of the hosts file.
+    by_address: OrdMap<(Address, Hostname), Arc<Host>>,
+    /// The same, to be asked by name.
+    by_name: OrdMap<(Hostname, Address), Arc<Host>>,
+    requests: Requests,
+    position: Position,
+    hosts_sum: Sum,
+}
+
+/// How far a projection has come.
+#[derive(Copy, Clone, PartialEq, Eq, Debug, Default)]
+pub struct Position {
+    /// Of the last accepted change.
+    pub revision: Revision,
+    /// Of the last change that changed what a rendering without comments shows.
+    pub rendered: Revision,
+    /// Of the last change that changed what a rendering with comments shows; never before `rendered`.
+    pub rendered_with_comments: Revision,
+    /// Of the last accepted change. Never goes backwards.
+    pub last_stamp: Timestamp,
+}
+
+/// What an accepted change did, for whoever stores rows.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Applied {
+    /// What the caller is told; now in the request table.
+    pub answer: Answer,
+    /// The hosts it added, changed or deleted, by id. One that is not in the projection is gone.
+    pub touched: Vec<HostId>,
+    /// The request that had to leave the table for this one.
+    pub evicted: Option<(Actor, RequestId)>,
+}
+
+impl Projection {
+    /// The empty projection, before any change.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Whether [`Projection::apply`] would accept `change` as the next log entry.
+    ///
+    /// # Errors
+    /// The [`Rejection`] that `apply` would give.
+    pub fn check(&self, change: &Change) -> Result<(), Rejection> {
+        let next = Revision::new(self.position.revision.get().saturating_add(1));
+        plan(self, next, change).map(drop)
+    }
+
+    /// Applies `change` as the log entry at `at`, whole or not at all, and keeps its answer for retries.
+    ///
+    /// # Errors
+    /// A [`Rejection`]; the projection is then as it was.
+    pub fn apply(&mut self, at: Revision, change: &Change) -> Result<Applied, Rejection> {
+        let plan = plan(self, at, change)?;
+        let touched = self.carry_out(at, plan);
+        let answer = Answer {
+            revision: at,
+            outcome: self.outcome(change.reply),
+        };
+        let evicted = self.requests.record(RequestRow {
+            by: change.stamp.by.clone(),
+            request: change.stamp.request.clone(),
+            fingerprint: change.stamp.fingerprint,
+            answer: answer.clone(),
+        });
+        Ok(Applied {
+            answer,
+            touched,
+            evicted,
+        })
+    }
+
+    /// The revision of the last accepted change.
+    #[must_use]
+    pub const fn revision(&self) -> Revision {
+        self.position.revision
+    }
+
+    /// The last revision that changed what a rendering with `view` shows.
+    #[must_use]
+    pub const fn rendered(&self, view: &View) -> Revision {
+        if view.comments {
+            self.position.rendered_with_comments
+        } else {
+            self.position.rendered
+        }
+    }
+
+    /// The time of the last accepted change; a new one is not stamped earlier.
+    #[must_use]
+    pub const fn last_stamp(&self) -> Timestamp {
+        self.position.last_stamp
+    }
+
+    /// How far it has come, to be stored beside the rows.
+    #[must_use]
+    pub const fn position(&self) -> Position {
+        self.position
+    }
+
+    /// How many hosts there are, disabled ones included.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.hosts.len()
+    }
+
+    /// Whether there are no hosts.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.hosts.is_empty()
+    }
+
+    /// The host with this id.
+    #[must_use]
+    pub fn host(&self, id: HostId) -> Option<&Arc<Host>> {
+        self.hosts.get(&id)
+    }
+
+    /// All hosts, by address, then by hostname: the order of lists.
+    pub fn hosts(&self) -> impl Iterator<Item = &Arc<Host>> {
+        own_lines(self.by_address.iter())
+    }
+
+    /// The hosts whose address lies in `first..=last`, in the order of lists.
+    pub(crate) fn hosts_between(
+        &self,
+        first: Address,
+        last: Address,
+    ) -> impl Iterator<Item = &Arc<Host>> {
+        let from = (first, Hostname::before_all());
+        own_lines(
+            self.by_address
+                .range((Bound::Included(from), Bound::Unbounded))
+                .take_while(move |((address, _), _)| *address <= last),
+        )
+    }
+
+    /// The hosts with this hostname or alias, by address.
+    #[must_use]
+    pub fn named(&self, name: &Hostname) -> Vec<&Arc<Host>> {
+        let from = (name.clone(), Address::before_all());
+        self.by_name
+            .range((Bound::Included(from), Bound::Unbounded))
+            .take_while(|((other, _), _)| other == name)
+            .map(|(_, host)| host)
+            .collect()
+    }
+
+    /// The host that holds this address together with this name.
+    #[must_use]
+    pub fn owner(&self, address: Address, name: &Hostname) -> Option<HostId> {
+        self.by_address
+            .get(&(address, name.clone()))
+            .map(|host| host.id)
+    }
+
+    /// What a request of this caller was answered, while the table remembers it.
+    #[must_use]
+    pub fn answered(&self, by: &Actor, request: &RequestId) -> Option<(&Fingerprint, &Answer)> {
+        self.requests
+            .get(by, request)
+            .map(|row| (&row.fingerprint, &row.answer))
+    }
+
+    /// The rows of the request table, in the order of revisions.
+    pub fn requests(&self) -> impl Iterator<Item = &RequestRow> {
+        self.requests.iter()
+    }
+
+    /// The row of the request that made this revision, while the table remembers it.
+    #[must_use]
+    pub fn request_at(&self, revision: Revision) -> Option<&RequestRow> {
+        self.requests.at(revision)
+    }
+
+    /// The hash of hosts, requests and positions; O(1), kept up to date by `apply`.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        let mut sum = self.hosts_sum;
+        sum.add(self.requests.sum());
+        sum.add(self.position.sum());
+        sum.digest()
+    }
+
+    fn carry_out(&mut self, at: Revision, plan: Plan) -> Vec<HostId> {
+        // All old names go before any new one comes: a name may move between touched hosts.
+        for Touched { before, after } in plan.touched.values() {
+            self.note_rendered(at, before.as_deref(), after.as_ref());
+            if let Some(before) = before {
+                self.remove(before);
+            }
+        }
+        self.position.revision = at;
+        self.position.last_stamp = plan.now;
+        let mut ids = Vec::with_capacity(plan.touched.len());
+        for (id, Touched { before, after }) in plan.touched {
+            if before.is_some() || after.is_some() {
+                ids.push(id);
+            }
+            if let Some(host) = after {
+                self.insert(Arc::new(host));
+            }
+        }
+        ids
+    }
+
+    fn note_rendered(&mut self, at: Revision, before: Option<&Host>, after: Option<&Host>) {
+        let [before, after] = [before, after].map(|host| host.filter(|host| host.enabled));
+        let lines =
+            |host: Option<&Host>| host.map(|h| (h.address, h.hostname.clone(), h.aliases.clone()));
+        let comment = |host: Option<&Host>| host.and_then(|h| h.comment.clone());
+        if lines(before) != lines(after) {
+            self.position.rendered = at;
+            self.position.rendered_with_comments = at;
+        } else if comment(before) != comment(after) {
+            self.position.rendered_with_comments = at;
+        }
+    }
+
+    /// What `reply` promised, after its change was carried out.
+    fn outcome(&self, reply: Reply) -> Outcome {
+        let host = |id| {
+            let host = self.host(id).cloned();
+            host.expect("the plan checked that the host of the reply is in the result")
+        };
+        match reply {
+            Reply::Added(id) => Outcome::Added(host(id)),
+            Reply::Updated(id) => Outcome::Updated(host(id)),
+            Reply::Deleted(id) => Outcome::Deleted(id),
+            Reply::Imported(counts) => Outcome::Imported(counts),
+        }
+    }
+
+    /// An empty projection at `position`, to be filled by `restore`.
+    pub(crate) fn at(position: Position) -> Self {
+        Self {
+            position,
+            ..Self::default()
+        }
+    }
+
+    /// Takes a host and its names in. Its id is free, and its names have no other owner.
+    pub(crate) fn insert(&mut self, host: Arc<Host>) {
+        self.hosts_sum.add(host_sum(&host));
+        for name in host.names() {
+            self.by_address
+                .insert((host.address, name.clone()), Arc::clone(&host));
+            self.by_name
+                .insert((name.clone(), host.address), Arc::clone(&host));
+        }
+        self.hosts.insert(host.id, host);
+    }
+
+    /// Takes a request in. Neither its caller and id nor its revision are in the table.
+    pub(crate) fn record(&mut self, row: RequestRow) -> Option<(Actor, RequestId)> {
+        self.requests.record(row)
+    }
+
+    fn remove(&mut self, host: &Host) {
+        self.hosts_sum.remove(host_sum(host));
+        for name in host.names() {
+            self.by_address.remove(&(host.address, name.clone()));
+            self.by_name.remove(&(name.clone(), host.address));
+        }
+        self.hosts.remove(&host.id);
+    }
+}
+
+impl Position {
+    fn sum(&self) -> Sum {
+        let Self {
+            revision,
+            rendered,
+            rendered_with_comments,
+            last_stamp,
+        } = self;
+        let mut canon = Canon::new(b"position");
+        canon
+            .number(revision.get())
+            .number(rendered.get())
+            .number(rendered_with_comments.get())
+            .number(last_stamp.as_millis());
+        canon.sum()
+    }
+}
+
+fn host_sum(host: &Host) -> Sum {
+    let mut canon = Canon::new(b"host");
+    canon.host(host);
+    canon.sum()
+}
+
+/// Each host once, at its hostname, out of an index that has it at every name.
+fn own_lines<'a>(
+    names: impl Iterator<Item = (&'a (Address, Hostname), &'a Arc<Host>)>,
+) -> impl Iterator<Item = &'a Arc<Host>> {
+    names
+        .filter(|((_, name), host)| *name == host.hostname)
+        .map(|(_, host)| host)
+}
