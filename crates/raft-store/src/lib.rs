@@ -7,6 +7,7 @@ mod applied;
 mod assemble;
 pub mod disk;
 pub mod limits;
+pub mod log;
 pub mod position;
 pub mod raft;
 pub mod record;
