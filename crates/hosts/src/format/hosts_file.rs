@@ -8,7 +8,7 @@ use thiserror::Error;
 
 use crate::address::{Address, InvalidAddress};
 use crate::command::NewHost;
-use crate::limits::{FILE_LINE_BYTES_MAX, IMPORT_ROWS_MAX, LISTED_MAX};
+use crate::limits::{FILE_BYTES_MAX, FILE_LINE_BYTES_MAX, IMPORT_ROWS_MAX, LISTED_MAX};
 use crate::name::{Aliases, Hostname, InvalidHostname};
 use crate::text::{Comment, InvalidText, Tags, TooMany};
 
@@ -22,6 +22,10 @@ use crate::text::{Comment, InvalidText, Tags, TooMany};
 pub fn parse(bytes: &[u8]) -> Result<Parsed, ParseErrors> {
     let mut parsed = Parsed::default();
     let mut errors = ParseErrors::default();
+    if bytes.len() > FILE_BYTES_MAX {
+        errors.note(1, ParseFault::FileTooLarge);
+        return Err(errors);
+    }
     let bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
     for (line, bytes) in (1..).zip(bytes.split(|&b| b == b'\n')) {
         match parse_line(bytes) {
@@ -107,6 +111,9 @@ pub struct ParseError {
 /// What can be wrong with a line.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
 pub enum ParseFault {
+    /// The whole file is larger than any hosts file; nothing of it was read.
+    #[error("the file is larger than {FILE_BYTES_MAX} bytes")]
+    FileTooLarge,
     /// Longer than any line of a hosts file.
     #[error("it is longer than {FILE_LINE_BYTES_MAX} bytes")]
     LineTooLong,

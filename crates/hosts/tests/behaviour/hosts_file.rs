@@ -123,6 +123,16 @@ fn a_line_has_64_kib_at_most() {
 }
 
 #[test]
+fn a_file_has_32_mib_at_most() {
+    let mut blank = vec![b' '; 32 * 1024 * 1024 + 1];
+    blank.iter_mut().step_by(60_000).for_each(|b| *b = b'\n');
+    for bytes in [blank.len() - 2, blank.len() - 1] {
+        assert_eq!(parse(&blank[..bytes]).unwrap(), Parsed::default());
+    }
+    assert_eq!(fault(&blank), ParseFault::FileTooLarge);
+}
+
+#[test]
 fn a_line_has_a_hostname_and_64_aliases_at_most() {
     let line = |n: usize| {
         let mut line = "10.0.0.1 a.lan a.lan".to_owned();
