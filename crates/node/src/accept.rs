@@ -1,0 +1,267 @@
+//! Connections from others, each with a caller that is known.
+//!
+//! Whatever is on the other end, the next caller is not held up by it: handshakes run side by side, each with a time
+//! limit, and when there are too many the one that has waited longest gives way. What does not get through is closed
+//! and logged with the reason, a few lines a second at most. Nothing ends the stream but its stop token: a listener
+//! without descriptors waits and tries again.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use futures::Stream;
+use futures::future::{AbortHandle, Abortable, BoxFuture};
+use futures::stream::{self, FuturesUnordered, StreamExt};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::time::{Instant, sleep_until, timeout};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+use tokio_util::sync::CancellationToken;
+use tonic::transport::server::Connected;
+use tracing::debug;
+
+mod refused;
+
+use crate::identity::{Caller, InvalidIdentity};
+use crate::network::{Io, Listener};
+use crate::tls::Tls;
+use refused::{Refused, RefusedLog};
+
+/// Who is on a connection, and from where. Handlers find it in the extensions of a request.
+#[derive(Clone, Debug)]
+pub struct Connection {
+    /// The identity in the certificate, of this cluster.
+    pub caller: Arc<Caller>,
+    /// The address the connection comes from.
+    pub remote: SocketAddr,
+}
+
+/// A connection past its handshake. It counts as open until it is dropped.
+pub struct Accepted {
+    stream: TlsStream<Io>,
+    connection: Connection,
+    _place: OwnedSemaphorePermit,
+}
+
+/// The connections of a listener, until `stop`. Each handshake uses the certificates that `tls` holds when it begins,
+/// so a renewed one counts from the next connection on.
+pub fn incoming(
+    listener: Box<dyn Listener>,
+    tls: watch::Receiver<Arc<Tls>>,
+    stop: CancellationToken,
+) -> impl Stream<Item = io::Result<Accepted>> + Send + 'static {
+    let door = Door {
+        listener,
+        tls,
+        stop,
+        handshakes: FuturesUnordered::new(),
+        running: BTreeMap::new(),
+        next: 0,
+        places: Arc::new(Semaphore::new(CONNECTIONS_MAX)),
+        pause: Pause::default(),
+        log: RefusedLog::default(),
+    };
+    stream::unfold(door, |mut door| async move {
+        let accepted = door.next().await?;
+        Some((Ok(accepted), door))
+    })
+}
+
+impl Connected for Accepted {
+    type ConnectInfo = Connection;
+
+    fn connect_info(&self) -> Connection {
+        self.connection.clone()
+    }
+}
+
+/// The accept loop, one turn at a time.
+struct Door {
+    listener: Box<dyn Listener>,
+    tls: watch::Receiver<Arc<Tls>>,
+    stop: CancellationToken,
+    handshakes: FuturesUnordered<Handshake>,
+    /// The unfinished handshakes, oldest first.
+    running: BTreeMap<u64, AbortHandle>,
+    next: u64,
+    places: Arc<Semaphore>,
+    pause: Pause,
+    log: RefusedLog,
+}
+
+/// A running handshake: its number and how it ended.
+type Handshake = BoxFuture<'static, (u64, Result<Accepted, Refused>)>;
+
+impl Door {
+    /// The next connection that got through, or nothing once stopped.
+    async fn next(&mut self) -> Option<Accepted> {
+        loop {
+            tokio::select! {
+                () = self.stop.cancelled() => return None,
+                Some((number, ended)) = self.handshakes.next() => {
+                    self.running.remove(&number);
+                    match ended {
+                        Ok(accepted) => return Some(accepted),
+                        Err(refused) => self.log.refused(&refused),
+                    }
+                }
+                taken = take(&mut *self.listener, &self.pause) => match taken {
+                    Ok((io, remote)) => {
+                        self.pause = Pause::default();
+                        self.begin(io, remote);
+                    }
+                    Err(error) => {
+                        self.pause = self.pause.longer();
+                        self.log.cannot_accept(&error);
+                    }
+                },
+            }
+        }
+    }
+
+    fn begin(&mut self, io: Io, remote: SocketAddr) {
+        if self.running.len() >= HANDSHAKES_MAX
+            && let Some((_, oldest)) = self.running.pop_first()
+        {
+            oldest.abort();
+        }
+        let acceptor = TlsAcceptor::from(self.tls.borrow().server());
+        let shaken = handshake(acceptor, io, remote, self.places.clone());
+        let (handle, registration) = AbortHandle::new_pair();
+        let number = self.next;
+        self.next += 1;
+        self.running.insert(number, handle);
+        self.handshakes.push(Box::pin(async move {
+            let ended = Abortable::new(shaken, registration)
+                .await
+                .unwrap_or(Err(Refused::GaveWay { remote }));
+            (number, ended)
+        }));
+    }
+}
+
+async fn handshake(
+    acceptor: TlsAcceptor,
+    io: Io,
+    remote: SocketAddr,
+    places: Arc<Semaphore>,
+) -> Result<Accepted, Refused> {
+    let stream = timeout(HANDSHAKE_TIME_MAX, acceptor.accept(io))
+        .await
+        .map_err(|_| Refused::Silent { remote })?
+        .map_err(|cause| Refused::Handshake { remote, cause })?;
+    let caller = caller(&stream).map_err(|cause| Refused::Unknown { remote, cause })?;
+    let place = places
+        .try_acquire_owned()
+        .map_err(|_| Refused::Full { remote })?;
+    debug!(%remote, %caller, "connected");
+    Ok(Accepted {
+        stream,
+        connection: Connection {
+            caller: Arc::new(caller),
+            remote,
+        },
+        _place: place,
+    })
+}
+
+/// The identity in the certificate that was verified in the handshake.
+fn caller(stream: &TlsStream<Io>) -> Result<Caller, InvalidIdentity> {
+    let (_, session) = stream.get_ref();
+    match session.peer_certificates() {
+        Some([own, ..]) => Caller::from_certificate(own),
+        _ => Err(InvalidIdentity::Missing),
+    }
+}
+
+async fn take(listener: &mut dyn Listener, pause: &Pause) -> io::Result<(Io, SocketAddr)> {
+    if let Some(until) = pause.until {
+        sleep_until(until).await;
+    }
+    listener.accept().await
+}
+
+/// How long to leave the listener alone after it failed: without descriptors it fails again at once, for as long as
+/// they are missing.
+#[derive(Debug, Default)]
+struct Pause {
+    length: Duration,
+    until: Option<Instant>,
+}
+
+impl Pause {
+    fn longer(&self) -> Self {
+        let length = (self.length * 2).clamp(PAUSE_MIN, PAUSE_MAX);
+        Self {
+            length,
+            until: Some(Instant::now() + length),
+        }
+    }
+}
+
+/// How long a handshake may take: many times the slowest link, and short for one who only occupies a place.
+const HANDSHAKE_TIME_MAX: Duration = Duration::from_secs(5);
+
+/// How many handshakes run at once. A handshake on a slow router takes some 10 ms, so this is no limit for callers who
+/// mean it, and bounds the memory and descriptors of those who do not.
+const HANDSHAKES_MAX: usize = 64;
+
+/// How many connections are open at once: every node with its few channels, and far more clients than a site has.
+const CONNECTIONS_MAX: usize = 1024;
+
+const PAUSE_MIN: Duration = Duration::from_millis(10);
+const PAUSE_MAX: Duration = Duration::from_secs(1);
+
+impl fmt::Debug for Accepted {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Accepted")
+            .field("connection", &self.connection)
+            .finish_non_exhaustive()
+    }
+}
+
+impl AsyncRead for Accepted {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Accepted {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, buf)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
