@@ -10,7 +10,7 @@ use std::fmt::Write as _;
 use sha2::{Digest as _, Sha256};
 
 use crate::digest::hex;
-use crate::host::Host;
+use crate::host::{Host, HostId};
 use crate::limits::{RENDERED_LINE_BYTES_MAX, RENDERED_NAMES_MAX};
 use crate::projection::Projection;
 use crate::stamp::Revision;
@@ -27,6 +27,7 @@ pub fn render(hosts: &Projection, view: &View) -> Vec<u8> {
     let header = Header {
         revision: hosts.rendered(view),
         sha256: Sha256::digest(&body).into(),
+        cluster: view.cluster,
     };
     let mut bytes = header.line().into_bytes();
     bytes.extend_from_slice(body.as_bytes());
@@ -40,6 +41,8 @@ pub struct Header {
     pub revision: Revision,
     /// Of everything after the first line.
     pub sha256: [u8; 32],
+    /// The bits of the ULID of the cluster, as in [`View::cluster`].
+    pub cluster: Option<u128>,
 }
 
 /// Reads the header back, if the first line is one.
@@ -56,11 +59,18 @@ pub fn verify(bytes: &[u8]) -> bool {
 
 const TITLE: &str = "# router-hosts revision ";
 const HASH: &str = " sha256 ";
+const CLUSTER: &str = " cluster ";
 
 impl Header {
     fn line(&self) -> String {
-        let Self { revision, sha256 } = self;
-        format!("{TITLE}{revision}{HASH}{}\n", hex(sha256))
+        let Self {
+            revision,
+            sha256,
+            cluster,
+        } = self;
+        let cluster = cluster.map(|bits| format!("{CLUSTER}{}", HostId::from_u128(bits)));
+        let cluster = cluster.unwrap_or_default();
+        format!("{TITLE}{revision}{HASH}{}{cluster}\n", hex(sha256))
     }
 }
 
@@ -69,10 +79,16 @@ fn split(bytes: &[u8]) -> Option<(Header, &[u8])> {
     let end = bytes.iter().take(256).position(|&b| b == b'\n')?;
     let (line, body) = bytes.split_at_checked(end + 1)?;
     let text = std::str::from_utf8(line).ok()?;
-    let (revision, hash) = text.strip_prefix(TITLE)?.split_once(HASH)?;
+    let rest = text.strip_suffix('\n')?.strip_prefix(TITLE)?;
+    let (revision, rest) = rest.split_once(HASH)?;
+    let (hash, cluster) = match rest.split_once(CLUSTER) {
+        None => (rest, None),
+        Some((hash, ulid)) => (hash, Some(ulid.parse::<HostId>().ok()?.as_u128())),
+    };
     let header = Header {
         revision: revision.parse().ok()?,
-        sha256: unhex(hash.strip_suffix('\n')?)?,
+        sha256: unhex(hash)?,
+        cluster,
     };
     // Only what `line` writes is a header: no other case, no leading zeros.
     (header.line() == text).then_some((header, body))

@@ -224,7 +224,13 @@ fn what_is_rendered_with_comments_is_read_back_whole() {
         "fd00::1 gw.lan # das Tor",
     ];
     world.import(&lines, ConflictMode::Strict).unwrap();
-    let bytes = render(&world.hosts, &View { comments: true });
+    let bytes = render(
+        &world.hosts,
+        &View {
+            comments: true,
+            cluster: None,
+        },
+    );
     let rows: Vec<_> = parse(&bytes)
         .unwrap()
         .rows

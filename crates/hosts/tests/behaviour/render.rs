@@ -3,12 +3,18 @@
 use std::fmt::Write as _;
 
 use hosts::format::render::{header, render, verify};
-use hosts::{Command, ConflictMode, HostPatch, NewHost, Projection, Revision, View};
+use hosts::{Command, ConflictMode, HostId, HostPatch, NewHost, Projection, Revision, View};
 
 use crate::world::{World, address, aliases, name};
 
-const PLAIN: View = View { comments: false };
-const COMMENTS: View = View { comments: true };
+const PLAIN: View = View {
+    comments: false,
+    cluster: None,
+};
+const COMMENTS: View = View {
+    comments: true,
+    cluster: None,
+};
 
 fn body(bytes: &[u8]) -> &str {
     let text = std::str::from_utf8(bytes).expect("UTF-8");
@@ -52,6 +58,39 @@ fn a_small_office_renders_as_in_the_golden_file() {
         include_str!("../golden/office.hosts")
     );
     assert_keeps_the_contract(&bytes);
+}
+
+#[test]
+fn the_cluster_is_named_in_the_header_and_read_back() {
+    let hosts = office().hosts;
+    for bits in [0, 7, u128::MAX] {
+        let view = View {
+            comments: false,
+            cluster: Some(bits),
+        };
+        let bytes = render(&hosts, &view);
+        assert_keeps_the_contract(&bytes);
+        assert_eq!(body(&bytes), body(&render(&hosts, &PLAIN)));
+        let read = header(&bytes).expect("a header");
+        assert_eq!(
+            (read.revision, read.cluster),
+            (hosts.revision(), view.cluster)
+        );
+        let first = bytes.split(|b| *b == b'\n').next().expect("a line");
+        let text = std::str::from_utf8(first).expect("UTF-8");
+        assert!(
+            text.ends_with(&format!(" cluster {}", HostId::from_u128(bits))),
+            "{text}"
+        );
+
+        // One header, one text.
+        let lower = String::from_utf8(bytes).expect("UTF-8").replace('Z', "z");
+        assert_eq!(header(lower.as_bytes()).is_some(), bits != u128::MAX);
+    }
+    assert_eq!(
+        header(&render(&hosts, &PLAIN)).expect("a header").cluster,
+        None
+    );
 }
 
 #[test]

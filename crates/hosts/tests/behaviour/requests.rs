@@ -1,8 +1,9 @@
 //! Exactly once: a retry gets the first answer again.
 
 use hosts::limits::REQUESTS_MAX;
-use hosts::{Command, Decision, HostPatch, RequestId, Revision, decide};
+use hosts::{Command, Decision, HostPatch, Projection, RequestId, Revision, decide};
 
+use crate::restore::parts;
 use crate::world::{World, delete, reason, row, update};
 
 #[test]
@@ -88,6 +89,13 @@ fn the_oldest_request_goes_when_the_table_is_full() {
         assert!(world.hosts.answered(&stamp.by, &request).is_none());
         assert_eq!(world.hosts.requests().count(), REQUESTS_MAX);
     }
+    let (position, hosts, requests) = parts(&world.hosts);
+    let again = Projection::restore(position, hosts, requests).unwrap();
+    assert_eq!(
+        again.digest(),
+        world.hosts.digest(),
+        "what left is not counted"
+    );
 }
 
 #[test]
