@@ -50,6 +50,10 @@ pub const BATCH_ROWS_MAX: usize = 64;
 /// Bytes written to the state at once, for the same reason.
 pub const BATCH_BYTES_MAX: usize = 100 * 1024;
 
+/// Bytes written to the state before it is flushed in between: what sled has
+/// not written out stays in its memory, several times over.
+pub const UNFLUSHED_BYTES_MAX: usize = 8 * 1024 * 1024;
+
 /// Rows that wait to be written to the state. Beyond it `apply` waits for the
 /// disk, so memory stays bounded when the disk is slower than the changes.
 pub const PENDING_ROWS_MAX: usize = 65_536;

@@ -19,6 +19,7 @@ mod incoming;
 mod reader;
 mod writer;
 
+pub(crate) use self::directory::{Current, Origin};
 pub use self::directory::{OpenSnapshotsError, Snapshots};
 pub use self::error::SnapshotError;
 pub use self::file::SnapshotFile;

@@ -5,14 +5,15 @@
 //! matters at start: what this node built is never ahead of its log, and what
 //! it received may be, until the log behind it is purged.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::{fmt, io};
 
 use super::reader::verify;
 use super::{IncomingSnapshot, SnapshotError, SnapshotFile, writer};
 use crate::applied::Applied;
+use crate::chain::Chain;
 use crate::disk::Disk;
 use crate::limits::SNAPSHOT_BYTES_MAX;
 use crate::raft::{RaftLogId, SnapshotMeta};
@@ -320,21 +321,6 @@ fn reach(last: Option<RaftLogId>) -> String {
     match last {
         Some(last) => format!("entry {} of term {}", last.index, last.leader_id.term),
         None => "no entry".to_owned(),
-    }
-}
-
-/// An error and its causes on one line, for the log.
-struct Chain<'a>(&'a dyn std::error::Error);
-
-impl fmt::Display for Chain<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0)?;
-        let mut cause = self.0.source();
-        while let Some(error) = cause {
-            write!(f, ": {error}")?;
-            cause = error.source();
-        }
-        Ok(())
     }
 }
 
