@@ -28,7 +28,7 @@ use tracing::debug;
 
 mod refused;
 
-use crate::identity::{Caller, InvalidIdentity};
+use crate::identity::{Caller, InvalidIdentity, Who};
 use crate::network::{Io, Listener};
 use crate::tls::Tls;
 use refused::{Refused, RefusedLog};
@@ -63,7 +63,7 @@ pub fn incoming(
         handshakes: FuturesUnordered::new(),
         running: BTreeMap::new(),
         next: 0,
-        places: Arc::new(Semaphore::new(CONNECTIONS_MAX)),
+        places: Places::default(),
         pause: Pause::default(),
         log: RefusedLog::default(),
     };
@@ -90,7 +90,7 @@ struct Door {
     /// The unfinished handshakes, oldest first.
     running: BTreeMap<u64, AbortHandle>,
     next: u64,
-    places: Arc<Semaphore>,
+    places: Places,
     pause: Pause,
     log: RefusedLog,
 }
@@ -150,16 +150,17 @@ async fn handshake(
     acceptor: TlsAcceptor,
     io: Io,
     remote: SocketAddr,
-    places: Arc<Semaphore>,
+    places: Places,
 ) -> Result<Accepted, Refused> {
     let stream = timeout(HANDSHAKE_TIME_MAX, acceptor.accept(io))
         .await
         .map_err(|_| Refused::Silent { remote })?
         .map_err(|cause| Refused::Handshake { remote, cause })?;
     let caller = caller(&stream).map_err(|cause| Refused::Unknown { remote, cause })?;
-    let place = places
-        .try_acquire_owned()
-        .map_err(|_| Refused::Full { remote })?;
+    let place = places.take(&caller).ok_or_else(|| Refused::Full {
+        remote,
+        caller: caller.clone(),
+    })?;
     debug!(%remote, %caller, "connected");
     Ok(Accepted {
         stream,
@@ -187,6 +188,32 @@ async fn take(listener: &mut dyn Listener, pause: &Pause) -> io::Result<(Io, Soc
     listener.accept().await
 }
 
+/// Who may still come in. Nodes have places of their own: a program that leaks connections must not part the cluster.
+#[derive(Clone, Debug)]
+struct Places {
+    nodes: Arc<Semaphore>,
+    clients: Arc<Semaphore>,
+}
+
+impl Default for Places {
+    fn default() -> Self {
+        Self {
+            nodes: Arc::new(Semaphore::new(NODE_CONNECTIONS_MAX)),
+            clients: Arc::new(Semaphore::new(CLIENT_CONNECTIONS_MAX)),
+        }
+    }
+}
+
+impl Places {
+    fn take(&self, caller: &Caller) -> Option<OwnedSemaphorePermit> {
+        let places = match caller.who {
+            Who::Node(_) => &self.nodes,
+            Who::Client(_) => &self.clients,
+        };
+        places.clone().try_acquire_owned().ok()
+    }
+}
+
 /// How long to leave the listener alone after it failed: without descriptors it fails again at once, for as long as
 /// they are missing.
 #[derive(Debug, Default)]
@@ -212,8 +239,12 @@ const HANDSHAKE_TIME_MAX: Duration = Duration::from_secs(5);
 /// mean it, and bounds the memory and descriptors of those who do not.
 const HANDSHAKES_MAX: usize = 64;
 
-/// How many connections are open at once: every node with its few channels, and far more clients than a site has.
-const CONNECTIONS_MAX: usize = 1024;
+/// How many connections of nodes are open at once: a few channels from each of a handful, and as many again that a
+/// restarted one left behind and that pings have not found yet.
+const NODE_CONNECTIONS_MAX: usize = 128;
+
+/// How many connections of clients are open at once: far more than a site has clients, at some 50 KB each.
+const CLIENT_CONNECTIONS_MAX: usize = 512;
 
 const PAUSE_MIN: Duration = Duration::from_millis(10);
 const PAUSE_MAX: Duration = Duration::from_secs(1);

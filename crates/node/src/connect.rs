@@ -12,6 +12,7 @@ use std::time::Duration;
 use hyper_util::rt::TokioIo;
 use rustls_pki_types::ServerName;
 use thiserror::Error;
+use tokio::io::AsyncBufReadExt;
 use tokio::sync::watch;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
@@ -22,7 +23,7 @@ use tower::service_fn;
 
 use crate::identity::Peer;
 use crate::network::{Io, Network};
-use crate::tls::{Tls, chain, explain, refuses_our_certificate};
+use crate::tls::{Tls, chain, explain};
 
 /// What connecting needs besides the peer. Clones share it.
 #[derive(Clone, Debug)]
@@ -38,7 +39,7 @@ pub struct Dialer {
 /// When a connection counts as failed.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
 pub struct Timing {
-    /// How long name lookup, TCP and TLS may take together.
+    /// How long name lookup, TCP, TLS and the greeting may take together.
     pub connect: Duration,
     /// How often an HTTP/2 ping is sent, used or idle.
     pub ping: Duration,
@@ -57,35 +58,40 @@ impl Default for Timing {
 }
 
 impl Dialer {
-    /// Connects to `address`, `HOST:PORT`, where `peer` must answer.
+    /// Connects to `address`, `HOST:PORT`, where `peer` must answer, and waits for its first bytes. With TLS 1.3 our end
+    /// is done before the other has judged our certificate; an HTTP/2 server speaks first (RFC 9113, 3.4), so its
+    /// greeting tells that we are let in, and an alert in its place why not. The greeting stays in the stream.
     ///
     /// # Errors
-    /// [`ConnectError`]: nothing was sent to anybody that is not `peer`.
+    /// [`ConnectError`]: nothing was asked of anybody.
     pub async fn connect(&self, address: &str, peer: Peer) -> Result<TlsStream<Io>, ConnectError> {
-        let address = || address.to_owned();
+        let unreachable = |cause| ConnectError::Unreachable {
+            peer,
+            address: address.to_owned(),
+            cause,
+        };
+        let refused = |cause: io::Error| ConnectError::Handshake {
+            peer,
+            address: address.to_owned(),
+            reason: explain(&cause),
+        };
         let attempt = async {
-            let io = self.network.connect(&address()).await.map_err(|cause| {
-                ConnectError::Unreachable {
-                    peer,
-                    address: address(),
-                    cause,
-                }
-            })?;
+            let io = self.network.connect(address).await.map_err(unreachable)?;
             let config = self.tls.borrow().client(peer);
-            TlsConnector::from(config)
-                .connect(server_name(), io)
-                .await
-                .map_err(|cause| ConnectError::Handshake {
-                    peer,
-                    address: address(),
-                    reason: explain(&cause),
-                })
+            let connecting = TlsConnector::from(config).connect(server_name(), io);
+            let mut stream = connecting.await.map_err(refused)?;
+            if stream.fill_buf().await.map_err(refused)?.is_empty() {
+                return Err(refused(io::Error::other(
+                    "it closed the connection without a word",
+                )));
+            }
+            Ok(stream)
         };
         let limit = self.timing.connect;
         timeout(limit, attempt).await.unwrap_or_else(|_| {
             Err(ConnectError::Slow {
                 peer,
-                address: address(),
+                address: address.to_owned(),
                 limit,
             })
         })
@@ -110,16 +116,12 @@ pub fn channel(dialer: &Dialer, address: &str, peer: Peer) -> Channel {
         .connect_with_connector_lazy(connector)
 }
 
-/// Whether a call failed because there was no connection, so that the peer certainly did nothing. With TLS 1.3 the peer
-/// judges our certificate after we believe to be connected; its alert counts too, as it precedes all it would read.
+/// Whether a call failed because there was no connection, so that the peer certainly did nothing.
 #[must_use]
 pub fn never_connected(status: &Status) -> bool {
-    chain(status).into_iter().any(|error| {
-        error.is::<ConnectError>()
-            || error
-                .downcast_ref::<rustls::Error>()
-                .is_some_and(refuses_our_certificate)
-    })
+    chain(status)
+        .into_iter()
+        .any(|error| error.is::<ConnectError>())
 }
 
 /// There is no connection to a node.

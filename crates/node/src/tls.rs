@@ -27,8 +27,8 @@ mod files;
 mod verify;
 
 pub use certificate::InvalidCertificate;
+pub(crate) use explain::chain;
 pub use explain::explain;
-pub(crate) use explain::{chain, refuses_our_certificate};
 pub use files::TlsFiles;
 pub use verify::{ForeignCluster, WrongPeer};
 

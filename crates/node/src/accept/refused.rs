@@ -8,7 +8,7 @@ use thiserror::Error;
 use tokio::time::Instant;
 use tracing::{debug, warn};
 
-use crate::identity::InvalidIdentity;
+use crate::identity::{Caller, InvalidIdentity};
 use crate::tls::explain;
 
 /// A connection that was closed before anything was asked on it.
@@ -35,8 +35,8 @@ pub(super) enum Refused {
         cause: InvalidIdentity,
     },
     /// Too many open connections.
-    #[error("too many connections are open")]
-    Full { remote: SocketAddr },
+    #[error("too many connections are open for another one of {caller}")]
+    Full { remote: SocketAddr, caller: Caller },
 }
 
 impl Refused {
@@ -46,7 +46,7 @@ impl Refused {
             | Self::Silent { remote }
             | Self::GaveWay { remote }
             | Self::Unknown { remote, .. }
-            | Self::Full { remote } => remote,
+            | Self::Full { remote, .. } => remote,
         }
     }
 

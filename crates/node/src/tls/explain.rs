@@ -9,27 +9,41 @@ use std::io;
 use hosts::Timestamp;
 use rustls::{AlertDescription, CertificateError, PeerIncompatible};
 use rustls_pki_types::UnixTime;
+use tonic::Status;
 
-/// The reason in an error, or in one that it comes from: a sentence for what TLS refused, the chain of errors joined
-/// by `: ` for everything else. Never empty.
+/// An error and what it comes from in one line, joined by `: ` and without repetitions. What TLS refused is said in a
+/// sentence.
 #[must_use]
 pub fn explain(error: &(dyn Error + 'static)) -> String {
-    let chain = chain(error);
-    if let Some(tls) = chain
-        .iter()
-        .find_map(|error| error.downcast_ref::<rustls::Error>())
-    {
-        return tls_reason(tls);
-    }
     let mut said: Vec<String> = Vec::new();
-    for error in chain {
-        let text = error.to_string();
+    for text in chain(error).into_iter().filter_map(own_words) {
         if !said.iter().any(|earlier| earlier.contains(&text)) {
             said.push(text);
         }
     }
     said.join(": ")
 }
+
+/// What an error says beyond the one it comes from, if anything.
+fn own_words(error: &(dyn Error + 'static)) -> Option<String> {
+    if let Some(tls) = error.downcast_ref::<rustls::Error>() {
+        return Some(tls_reason(tls));
+    }
+    if let Some(status) = error.downcast_ref::<Status>() {
+        return Some(status.message().to_owned());
+    }
+    if error.is::<tonic::transport::Error>() {
+        return None; // "transport error"
+    }
+    match error.downcast_ref::<io::Error>() {
+        Some(io) if io.kind() == io::ErrorKind::UnexpectedEof => Some(CLOSED.to_owned()),
+        Some(io) if io.get_ref().is_some() => None, // what it wraps comes next, in the same words
+        _ => Some(error.to_string()),
+    }
+}
+
+/// The end of a stream in the middle of a handshake.
+const CLOSED: &str = "it closed the connection";
 
 /// An error and those it comes from. What an [`io::Error`] wraps counts as one of them: its `source` leaves it out.
 pub(crate) fn chain<'e>(error: &'e (dyn Error + 'static)) -> Vec<&'e (dyn Error + 'static)> {
@@ -40,27 +54,11 @@ pub(crate) fn chain<'e>(error: &'e (dyn Error + 'static)) -> Vec<&'e (dyn Error 
         let wrapped = error
             .downcast_ref::<io::Error>()
             .and_then(io::Error::get_ref)
+            .filter(|_| own_words(error).is_none()) // else it has been said better
             .map(|inner| inner as &(dyn Error + 'static));
         next = wrapped.or_else(|| error.source());
     }
     chain
-}
-
-/// Whether this is the other side's word that it does not let us in.
-pub(crate) fn refuses_our_certificate(error: &rustls::Error) -> bool {
-    matches!(
-        error,
-        rustls::Error::AlertReceived(
-            AlertDescription::CertificateExpired
-                | AlertDescription::CertificateRequired
-                | AlertDescription::CertificateRevoked
-                | AlertDescription::CertificateUnknown
-                | AlertDescription::UnsupportedCertificate
-                | AlertDescription::BadCertificate
-                | AlertDescription::UnknownCA
-                | AlertDescription::AccessDenied
-        )
-    )
 }
 
 /// More errors than any library nests.
@@ -160,6 +158,12 @@ mod tests {
         let reason = OtherError(Arc::new(InvalidIdentity::Several));
         let tls = rustls::Error::InvalidCertificate(CertificateError::Other(reason));
         assert_eq!(explain(&tls), InvalidIdentity::Several.to_string());
+    }
+
+    #[test]
+    fn an_end_of_stream_is_said_without_advice_for_programmers() {
+        let io = io::Error::new(io::ErrorKind::UnexpectedEof, "see https://docs.rs/rustls");
+        assert_eq!(explain(&io), CLOSED);
     }
 
     #[test]
