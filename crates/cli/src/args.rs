@@ -1,0 +1,153 @@
+//! What may be typed: commands, flags and their help.
+//!
+//! A value that clap hands over is valid: addresses, names and tags are parsed
+//! here, before anything is sent. Nothing is listed before it works.
+
+pub(crate) mod host;
+
+use crate::output::Format;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// The same host names on every router: edit through any node, served by all.
+#[derive(Parser, Debug)]
+#[command(
+    name = "router-hosts",
+    version,
+    disable_help_subcommand = true,
+    max_term_width = 100,
+    after_help = EXAMPLES
+)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  router-hosts host add --ip 10.0.0.7 --hostname nas.lan --alias files.lan
+  router-hosts host list --filter tag:lab
+  router-hosts host import /etc/hosts --conflict skip
+  router-hosts cluster status
+
+Flags win over the environment, the environment over the file.
+Exit status: 0 done, 1 failed, 2 invalid input, 3 conflict, 4 not found,
+5 unavailable, 6 not permitted or TLS refused, 7 outcome unknown.";
+
+/// Flags that every command takes.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Global options")]
+pub(crate) struct Global {
+    /// Nodes to try, in order; the next one when one is down [env: ROUTER_HOSTS_SERVER]
+    #[arg(
+        short,
+        long,
+        global = true,
+        value_name = "HOST:PORT,…",
+        value_delimiter = ','
+    )]
+    pub(crate) server: Vec<String>,
+    /// Client certificate, PEM [env: ROUTER_HOSTS_CERT]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) cert: Option<PathBuf>,
+    /// Key of the client certificate, PEM [env: ROUTER_HOSTS_KEY]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) key: Option<PathBuf>,
+    /// CA that signed the nodes' certificates, PEM [env: ROUTER_HOSTS_CA]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) ca: Option<PathBuf>,
+    /// Client configuration [env: ROUTER_HOSTS_CONFIG] [default: $XDG_CONFIG_HOME/router-hosts/client.toml]
+    #[arg(short, long, global = true, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Output format [env: ROUTER_HOSTS_FORMAT] [default: table on a terminal, json in a pipe]
+    #[arg(short, long, global = true, value_enum)]
+    pub(crate) format: Option<Format>,
+    /// Give up after this long, such as 500ms or 1m [default: by command; none for an import]
+    #[arg(long, global = true, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    pub(crate) timeout: Option<Duration>,
+    /// Only errors on standard error
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub(crate) quiet: bool,
+    /// Say what is tried; twice for more [env: RUST_LOG]
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+    /// No colours, on a terminal either [env: NO_COLOR]
+    #[arg(long, global = true)]
+    pub(crate) no_color: bool,
+}
+
+/// The commands. Those that run a node or a cluster are for the feature
+/// `node` only.
+#[derive(Subcommand, Debug)]
+pub(crate) enum Command {
+    /// Run a node of a cluster
+    #[cfg(feature = "node")]
+    #[command(after_help = "Example:\n  router-hosts serve --config /etc/router-hosts/node.toml")]
+    Serve {
+        /// Configuration of the node (not of the client)
+        #[arg(id = "node_config", long = "config", short = 'c', value_name = "FILE")]
+        config: PathBuf,
+    },
+    /// Host records
+    #[command(subcommand)]
+    Host(Box<host::Host>),
+    /// The cluster itself
+    #[command(subcommand)]
+    Cluster(Cluster),
+    /// The configuration of this client
+    #[command(subcommand)]
+    Config(Config),
+    /// Completion for a shell, on standard output
+    #[command(
+        after_help = "Example:\n  router-hosts completion bash > ~/.local/share/bash-completion/completions/router-hosts"
+    )]
+    Completion {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum Cluster {
+    /// Every node as the answering node sees it, and a verdict
+    #[command(after_help = "Example:\n  router-hosts cluster status -f json | jq -r .verdict")]
+    Status,
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum Config {
+    /// The settings in effect, and where each comes from
+    Show,
+    /// Whether settings, certificate, key and CA can be used; nothing is sent
+    Check {
+        /// Check this configuration of a node instead
+        #[cfg(feature = "node")]
+        #[arg(long, value_name = "FILE")]
+        node: Option<PathBuf>,
+    },
+}
+
+/// How fresh a read must be.
+#[derive(ValueEnum, Copy, Clone, PartialEq, Eq, Debug, Default)]
+pub(crate) enum Consistency {
+    /// Sees every acknowledged write
+    #[default]
+    Linearizable,
+    /// What the asked node has, at once
+    Local,
+}
+
+impl From<Consistency> for proto::convert::Consistency {
+    fn from(typed: Consistency) -> Self {
+        match typed {
+            Consistency::Linearizable => Self::Linearizable,
+            Consistency::Local => Self::Local,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,262 @@
+//! Why TLS was refused, in words that say which side to mend.
+
+use super::Own;
+use hosts::Timestamp;
+use rustls::{AlertDescription as Alert, CertificateError as Fault, Error};
+use rustls_pki_types::UnixTime;
+use std::path::PathBuf;
+use thiserror::Error as ThisError;
+
+/// Who refused whom, and why. The first group is about the node's
+/// certificate, the second about ours.
+#[derive(Clone, PartialEq, Eq, Debug, ThisError)]
+pub(crate) enum Refusal {
+    #[error("unknown CA: the node's certificate is not signed by the CA given here")]
+    UnknownCa,
+    #[error("expired: the node's certificate was valid until {}; this machine's clock says {now}", shown(.not_after))]
+    Expired {
+        not_after: Option<Timestamp>,
+        now: Timestamp,
+    },
+    #[error("not yet valid: the node's certificate begins {}; this machine's clock says {now}", shown(.not_before))]
+    NotYetValid {
+        not_before: Option<Timestamp>,
+        now: Timestamp,
+    },
+    #[error("wrong name: the node's certificate is for {}", list(.presented))]
+    WrongName { presented: Vec<String> },
+    #[error("the node's certificate cannot be used: {0}")]
+    Unusable(String),
+    #[error("what listens there is not a node: it speaks no HTTP/2 over TLS 1.3")]
+    NotANode,
+
+    #[error("the node asks for a client certificate, and there is none")]
+    OwnMissing,
+    #[error("unknown CA: the node does not know the CA that signed the client certificate {0}")]
+    OwnUnknownCa(PathBuf),
+    #[error("expired: the client certificate {path} was valid until {not_after}")]
+    OwnExpired { path: PathBuf, not_after: Timestamp },
+    #[error(
+        "not yet valid: the client certificate {path} begins {not_before}; this machine's clock says {now}"
+    )]
+    OwnNotYetValid {
+        path: PathBuf,
+        not_before: Timestamp,
+        now: Timestamp,
+    },
+    #[error(
+        "expired or not yet valid for the node, though not by this machine's clock, which says {now}: the client certificate {path}"
+    )]
+    OwnDates { path: PathBuf, now: Timestamp },
+    #[error("certificate refused: the node does not take the client certificate {path} ({alert})")]
+    OwnRefused { path: PathBuf, alert: String },
+    #[error("certificate refused: the node closed the connection when it saw {0}")]
+    OwnUnwelcome(String),
+}
+
+impl Refusal {
+    /// Reads an error of TLS. `own` is our certificate, `now` our clock.
+    pub(super) fn of(error: &Error, own: Option<&Own>, now: Timestamp) -> Self {
+        match error {
+            Error::InvalidCertificate(fault) => Self::of_theirs(fault, now),
+            Error::AlertReceived(alert) => Self::of_ours(*alert, own, now),
+            Error::InvalidMessage(_)
+            | Error::PeerIncompatible(_)
+            | Error::NoApplicationProtocol => Self::NotANode,
+            other => Self::Unusable(other.to_string()),
+        }
+    }
+
+    fn of_theirs(fault: &Fault, now: Timestamp) -> Self {
+        match fault {
+            // A bad signature is what a CA of the same name and another key gives.
+            Fault::UnknownIssuer | Fault::BadSignature => Self::UnknownCa,
+            Fault::Expired => Self::Expired {
+                not_after: None,
+                now,
+            },
+            Fault::ExpiredContext { not_after, .. } => Self::Expired {
+                not_after: Some(time(*not_after)),
+                now,
+            },
+            Fault::NotValidYet => Self::NotYetValid {
+                not_before: None,
+                now,
+            },
+            Fault::NotValidYetContext { not_before, .. } => Self::NotYetValid {
+                not_before: Some(time(*not_before)),
+                now,
+            },
+            Fault::NotValidForName => Self::WrongName {
+                presented: Vec::new(),
+            },
+            Fault::NotValidForNameContext { presented, .. } => Self::WrongName {
+                presented: presented.clone(),
+            },
+            other => Self::Unusable(other.to_string()),
+        }
+    }
+
+    /// An alert only says so much; our own dates say more.
+    fn of_ours(alert: Alert, own: Option<&Own>, now: Timestamp) -> Self {
+        if matches!(alert, Alert::ProtocolVersion | Alert::NoApplicationProtocol) {
+            return Self::NotANode;
+        }
+        let Some(Own {
+            path,
+            identity: _,
+            not_before,
+            not_after,
+        }) = own.cloned()
+        else {
+            return Self::OwnMissing;
+        };
+        match alert {
+            Alert::UnknownCA | Alert::DecryptError => Self::OwnUnknownCa(path),
+            Alert::CertificateExpired if now > not_after => Self::OwnExpired { path, not_after },
+            Alert::CertificateExpired if now < not_before => Self::OwnNotYetValid {
+                path,
+                not_before,
+                now,
+            },
+            Alert::CertificateExpired => Self::OwnDates { path, now },
+            other => Self::OwnRefused {
+                path,
+                alert: format!("{other:?}"),
+            },
+        }
+    }
+
+    /// A node that shakes hands and hangs up before its first word: it took
+    /// the chain of our certificate, and not what it says.
+    pub(crate) fn unwelcome(own: Option<&Own>) -> Self {
+        Self::OwnUnwelcome(match own {
+            Some(Own {
+                identity: Some(identity),
+                ..
+            }) => format!("the identity {identity}"),
+            Some(Own { path, .. }) => {
+                format!(
+                    "the client certificate {}, which has no identity",
+                    path.display()
+                )
+            }
+            None => "no client certificate".to_owned(),
+        })
+    }
+
+    /// A word for machines.
+    pub(crate) fn reason(&self) -> &'static str {
+        match self {
+            Self::UnknownCa | Self::OwnUnknownCa(_) => "TLS_UNKNOWN_CA",
+            Self::Expired { .. } | Self::OwnExpired { .. } | Self::OwnDates { .. } => "TLS_EXPIRED",
+            Self::NotYetValid { .. } | Self::OwnNotYetValid { .. } => "TLS_NOT_YET_VALID",
+            Self::WrongName { .. } => "TLS_WRONG_NAME",
+            Self::OwnMissing => "TLS_NO_CLIENT_CERTIFICATE",
+            Self::OwnRefused { .. } | Self::OwnUnwelcome(_) => "TLS_CERTIFICATE_REFUSED",
+            Self::Unusable(_) | Self::NotANode => "TLS_FAILED",
+        }
+    }
+
+    /// What to do next.
+    pub(crate) fn hint(&self) -> &'static str {
+        match self {
+            Self::UnknownCa => {
+                "use the CA of this cluster: see --ca and `router-hosts config show`"
+            }
+            Self::Expired { .. } => {
+                "renew the node's certificate, or set this machine's clock if it is wrong"
+            }
+            Self::NotYetValid { .. } => {
+                "set this machine's clock if it is behind; else the node's certificate was made with a clock ahead"
+            }
+            Self::WrongName { .. } => {
+                "name the node with --server as its certificate does, or issue a certificate for this name"
+            }
+            Self::Unusable(_) => "issue the node's certificate again",
+            Self::NotANode => "see that --server has the port of a node",
+            Self::OwnMissing => "give one with --cert and --key",
+            Self::OwnUnknownCa(_) => {
+                "use a certificate that this cluster's CA has signed: see `router-hosts config show`"
+            }
+            Self::OwnExpired { .. } => "get a new client certificate",
+            Self::OwnNotYetValid { .. } | Self::OwnDates { .. } => {
+                "compare this machine's clock with the node's"
+            }
+            Self::OwnRefused { .. } | Self::OwnUnwelcome(_) => {
+                "use a client certificate of this cluster; the log of the node says what it refused"
+            }
+        }
+    }
+}
+
+fn time(time: UnixTime) -> Timestamp {
+    Timestamp::from_millis(time.as_secs().saturating_mul(1000))
+}
+
+fn shown(time: &Option<Timestamp>) -> String {
+    time.map_or_else(|| "at another time".to_owned(), |time| time.to_string())
+}
+
+fn list(names: &[String]) -> String {
+    if names.is_empty() {
+        return "another name".to_owned();
+    }
+    names.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn own() -> Own {
+        Own {
+            path: "me.pem".into(),
+            identity: None,
+            not_before: Timestamp::from_millis(1_000),
+            not_after: Timestamp::from_millis(2_000),
+        }
+    }
+
+    fn alert(alert: Alert, own: Option<&Own>, now: u64) -> &'static str {
+        Refusal::of(
+            &Error::AlertReceived(alert),
+            own,
+            Timestamp::from_millis(now),
+        )
+        .reason()
+    }
+
+    #[test]
+    fn an_alert_is_read_beside_our_own_dates() {
+        let own = own();
+        let expired = Alert::CertificateExpired;
+        assert_eq!(alert(expired, Some(&own), 3_000), "TLS_EXPIRED");
+        assert_eq!(alert(expired, Some(&own), 500), "TLS_NOT_YET_VALID");
+        let ours = Refusal::of(
+            &Error::AlertReceived(expired),
+            Some(&own),
+            Timestamp::from_millis(1_500),
+        );
+        assert!(matches!(ours, Refusal::OwnDates { .. }));
+        assert!(ours.hint().contains("clock"));
+    }
+
+    #[test]
+    fn every_alert_about_certificates_names_its_fault() {
+        let own = own();
+        for (about, reason) in [
+            (Alert::UnknownCA, "TLS_UNKNOWN_CA"),
+            (Alert::DecryptError, "TLS_UNKNOWN_CA"),
+            (Alert::BadCertificate, "TLS_CERTIFICATE_REFUSED"),
+            (Alert::UnsupportedCertificate, "TLS_CERTIFICATE_REFUSED"),
+            (Alert::CertificateRevoked, "TLS_CERTIFICATE_REFUSED"),
+            (Alert::AccessDenied, "TLS_CERTIFICATE_REFUSED"),
+            (Alert::ProtocolVersion, "TLS_FAILED"),
+        ] {
+            assert_eq!(alert(about, Some(&own), 1_500), reason, "{about:?}");
+        }
+        let missing = alert(Alert::CertificateRequired, None, 1_500);
+        assert_eq!(missing, "TLS_NO_CLIENT_CERTIFICATE");
+    }
+}

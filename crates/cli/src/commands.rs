@@ -1,0 +1,130 @@
+//! The commands: from arguments to calls, and from answers to reports.
+
+mod cluster;
+mod completion;
+mod config;
+mod host;
+#[cfg(feature = "node")]
+mod serve;
+mod wait;
+
+use crate::args::{Cli, Command, Global};
+use crate::client::Client;
+use crate::config::Settings;
+use crate::exit::{Exit, Failure, chain};
+use crate::output::Output;
+use hosts::RequestId;
+use std::io;
+use std::process::ExitCode;
+use tracing_subscriber::EnvFilter;
+
+/// Runs the command and says how it ended.
+pub(crate) fn run(Cli { global, command }: Cli) -> ExitCode {
+    match command {
+        // What runs a node logs and ends in its own way.
+        #[cfg(feature = "node")]
+        Command::Serve { config } => serve::run(&config),
+        Command::Completion { shell } => {
+            ended(&Output::new(&global, global.format), completion::run(shell))
+        }
+        Command::Config(command) => {
+            let settings = settings(&global);
+            let output = output(&global, &settings);
+            ended(
+                &output,
+                settings.and_then(|settings| config::run(&command, &settings, &output)),
+            )
+        }
+        Command::Host(command) => with_client(&global, async |client, output| {
+            host::run(*command, client, output).await
+        }),
+        Command::Cluster(command) => with_client(&global, async |client, output| {
+            cluster::run(&command, client, output).await
+        }),
+    }
+}
+
+/// Runs a command that talks to a cluster.
+fn with_client(
+    global: &Global,
+    command: impl AsyncFnOnce(&mut Client, &Output) -> Result<(), Failure>,
+) -> ExitCode {
+    log(global);
+    let settings = settings(global);
+    let output = output(global, &settings);
+    let result = settings
+        .and_then(|settings| Client::new(&settings, global.timeout))
+        .and_then(|mut client| {
+            // One thread: a command waits for one answer at a time.
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .map_err(|cause| {
+                    Failure::new(Exit::Failed, "RUNTIME", format!("cannot start: {cause}"))
+                })?;
+            runtime.block_on(command(&mut client, &output))
+        });
+    ended(&output, result)
+}
+
+fn ended(output: &Output, result: Result<(), Failure>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            output.failure(&failure);
+            ExitCode::from(failure.exit as u8)
+        }
+    }
+}
+
+fn settings(global: &Global) -> Result<Settings, Failure> {
+    Settings::load(global, &|name| std::env::var(name).ok())
+        .map_err(|error| Failure::new(Exit::Usage, "CONFIG", chain(&error)))
+}
+
+/// The output for these settings, or for the flags alone where the settings
+/// are what is wrong.
+fn output(global: &Global, settings: &Result<Settings, Failure>) -> Output {
+    let configured = match settings {
+        Ok(settings) => settings.format.value,
+        Err(_) => global.format,
+    };
+    Output::new(global, configured)
+}
+
+/// Sends what is tried to standard error: `RUST_LOG` decides, else `-v`.
+fn log(global: &Global) {
+    let usual = match global.verbose {
+        0 => "off",
+        1 => "off,router_hosts=info",
+        2 => "off,router_hosts=debug",
+        _ => "debug",
+    };
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(usual));
+    // Only a second start could fail, and there is none.
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .with_ansi(false)
+        .without_time()
+        .with_target(false)
+        .try_init()
+        .ok();
+}
+
+/// The id of a request: as typed, else 128 random bits.
+fn request_id(typed: Option<&RequestId>) -> Result<RequestId, Failure> {
+    if let Some(typed) = typed {
+        return Ok(typed.clone());
+    }
+    let mut bits = [0; 16];
+    getrandom::fill(&mut bits).map_err(|cause| {
+        Failure::new(
+            Exit::Failed,
+            "RANDOM",
+            format!("cannot draw a request id: {cause}"),
+        )
+        .hint("name one with --request-id")
+    })?;
+    RequestId::parse(&format!("{:032x}", u128::from_be_bytes(bits))).map_err(Failure::usage)
+}

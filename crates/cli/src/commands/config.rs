@@ -1,0 +1,117 @@
+//! `config …`: what the client works with.
+
+use crate::args::Config;
+use crate::client::{load_tls, tls};
+use crate::config::{Settings, Sourced};
+use crate::exit::{Exit, Failure};
+use crate::output::{Checked, Output, Shown};
+use std::path::Path;
+
+pub(super) fn run(command: &Config, settings: &Settings, output: &Output) -> Result<(), Failure> {
+    match command {
+        Config::Show => output.report(&shown(settings)),
+        #[cfg(feature = "node")]
+        Config::Check { node: Some(path) } => check_node(path, output),
+        Config::Check { .. } => check(settings, output),
+    }
+}
+
+fn shown(settings: &Settings) -> Shown {
+    let Settings {
+        file,
+        server,
+        cert,
+        key,
+        ca,
+        format,
+    } = settings;
+    let mut shown = Shown {
+        file: file.as_deref().map(text),
+        settings: Vec::new(),
+    };
+    let nodes = (!server.value.is_empty()).then(|| nodes(server).join(","));
+    shown.setting("server", nodes, server.source);
+    for (key, Sourced { value, source }) in [("cert", cert), ("key", key), ("ca", ca)] {
+        shown.setting(key, value.as_deref().map(text), source);
+    }
+    let Sourced { value, source } = format;
+    shown.setting(
+        "format",
+        value.map(|format| format.as_str().to_owned()),
+        source,
+    );
+    shown
+}
+
+/// Reads every file that a call would need, without a call.
+fn check(settings: &Settings, output: &Output) -> Result<(), Failure> {
+    if settings.server.value.is_empty() {
+        return Err(Failure::usage("no node is named")
+            .hint("name one with --server HOST:PORT, in ROUTER_HOSTS_SERVER or in client.toml"));
+    }
+    let tls = load_tls(settings)?;
+    let Some(own) = tls.own() else {
+        return Err(Failure::usage("no client certificate is named")
+            .hint("name one with --cert and --key, in the environment or in client.toml"));
+    };
+    let now = tls::now();
+    let dates = |reason, what: &str, at| {
+        let path = own.path.display();
+        Failure::new(
+            Exit::NotPermitted,
+            reason,
+            format!("the client certificate {path} {what} {at}; this machine's clock says {now}"),
+        )
+    };
+    if now > own.not_after {
+        return Err(dates("TLS_EXPIRED", "was valid until", own.not_after)
+            .hint("get a new client certificate"));
+    }
+    if now < own.not_before {
+        return Err(dates("TLS_NOT_YET_VALID", "begins", own.not_before)
+            .hint("set this machine's clock if it is behind"));
+    }
+    if let Some(key) = settings.key.value.as_deref() {
+        warn_of_readers(key, output);
+    }
+    output.report(&Checked {
+        server: nodes(&settings.server),
+        certificate: Some(text(&own.path)),
+        identity: own.identity.clone(),
+        certificate_expires_at: Some(own.not_after.to_string()),
+    })
+}
+
+#[cfg(feature = "node")]
+fn check_node(path: &Path, output: &Output) -> Result<(), Failure> {
+    let config = node::config::Config::load(path)
+        .map_err(|error| Failure::new(Exit::Usage, "CONFIG", crate::exit::chain(&error)))?;
+    output.report(&Checked {
+        server: vec![config.advertise],
+        certificate: Some(text(&config.tls.cert)),
+        identity: None,
+        certificate_expires_at: None,
+    })
+}
+
+/// A key that other users can read is no longer a secret.
+fn warn_of_readers(key: &Path, output: &Output) {
+    use std::os::unix::fs::PermissionsExt as _;
+    const OTHERS: u32 = 0o077;
+    if let Ok(found) = std::fs::metadata(key)
+        && found.permissions().mode() & OTHERS != 0
+    {
+        let key = key.display();
+        output.note(&format!(
+            "warning: other users may read the key {key}: run `chmod 600 {key}`"
+        ));
+    }
+}
+
+fn nodes(server: &Sourced<Vec<crate::client::endpoint::Endpoint>>) -> Vec<String> {
+    server.value.iter().map(ToString::to_string).collect()
+}
+
+fn text(path: impl AsRef<Path>) -> String {
+    path.as_ref().display().to_string()
+}

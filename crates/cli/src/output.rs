@@ -1,0 +1,231 @@
+//! What people and scripts see: the only place that prints.
+//!
+//! A report can be a table, JSON or CSV. JSON is stable and complete; a table
+//! fits the terminal, and in a pipe nothing of it is cut.
+
+mod change;
+mod config;
+mod host;
+mod import;
+mod status;
+mod table;
+
+pub(crate) use change::{Changed, Deleted, Done, Outcome};
+pub(crate) use config::{Checked, Shown};
+pub(crate) use host::{HostView, Hosts, OneHost};
+pub(crate) use import::{Exported, Imported, Problem, problems};
+
+use crate::args::Global;
+use crate::exit::Failure;
+use clap::ValueEnum;
+use serde::Serialize;
+use std::ffi::OsString;
+use std::io::{self, IsTerminal as _, Write as _};
+use std::time::Duration;
+
+/// How a report is written.
+#[derive(ValueEnum, Copy, Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Format {
+    /// For people
+    Table,
+    /// For programs
+    Json,
+    /// For spreadsheets
+    Csv,
+}
+
+impl Format {
+    /// The word that chooses it.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Table => "table",
+            Self::Json => "json",
+            Self::Csv => "csv",
+        }
+    }
+}
+
+/// What a command has to say on standard output.
+pub(crate) trait Report: Serialize {
+    /// Lines for people, at most `page.width` wide where there is a width.
+    fn table(&self, page: Page) -> String;
+
+    /// A header and rows.
+    fn csv(&self) -> Vec<Vec<String>>;
+}
+
+/// The paper a table is written on.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Page {
+    /// Columns of the terminal; none in a pipe.
+    pub(crate) width: Option<u16>,
+    /// Whether colours are seen.
+    pub(crate) color: bool,
+}
+
+/// Standard output and standard error, and how to write to them.
+pub(crate) struct Output {
+    format: Format,
+    /// The format was asked for, not chosen for a pipe.
+    asked: bool,
+    page: Page,
+    color_of_errors: bool,
+    quiet: bool,
+}
+
+impl Output {
+    /// For these flags and these streams. `configured` is the format of flag,
+    /// environment or file.
+    pub(crate) fn new(global: &Global, configured: Option<Format>) -> Self {
+        let terminal = io::stdout().is_terminal();
+        let color = !global.no_color && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
+        Self {
+            format: configured.unwrap_or(if terminal {
+                Format::Table
+            } else {
+                Format::Json
+            }),
+            asked: configured.is_some(),
+            page: Page {
+                width: terminal.then(terminal_width).flatten(),
+                color: color && terminal,
+            },
+            color_of_errors: color && io::stderr().is_terminal(),
+            quiet: global.quiet,
+        }
+    }
+
+    /// Writes a report to standard output.
+    pub(crate) fn report(&self, report: &impl Report) -> Result<(), Failure> {
+        let text = match self.format {
+            Format::Table => report.table(self.page),
+            Format::Json => json(report),
+            Format::Csv => table::csv(&report.csv()),
+        };
+        written(io::stdout().lock().write_all(text.as_bytes()))
+    }
+
+    /// Says something beside the report, on standard error.
+    pub(crate) fn note(&self, text: &str) {
+        if !self.quiet {
+            to_stderr(&format!("{text}\n"));
+        }
+    }
+
+    /// Says why the command failed, on standard error: as JSON where JSON was
+    /// asked for, for a person where it was only chosen for a pipe.
+    pub(crate) fn failure(&self, failure: &Failure) {
+        to_stderr(&if self.asked && self.format == Format::Json {
+            failure_as_json(failure)
+        } else {
+            failure_as_text(failure, self.color_of_errors)
+        });
+    }
+
+    /// The progress of sending `bytes`, on standard error if it is a terminal.
+    pub(crate) fn progress(&self, bytes: u64) -> indicatif::ProgressBar {
+        if self.quiet || !io::stderr().is_terminal() {
+            return indicatif::ProgressBar::hidden();
+        }
+        let bar = indicatif::ProgressBar::new(bytes);
+        if let Ok(style) = indicatif::ProgressStyle::with_template(
+            "{spinner} {msg} {bar:30} {bytes}/{total_bytes} {elapsed}",
+        ) {
+            bar.set_style(style);
+        }
+        bar.enable_steady_tick(Duration::from_millis(120));
+        bar
+    }
+}
+
+/// Writes bytes to standard output as they are.
+pub(crate) fn bytes(bytes: &[u8]) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    written(out.write_all(bytes).and_then(|()| out.flush()))
+}
+
+/// Says why arguments were refused, where JSON was asked for in them.
+pub(crate) fn failure_to_stderr(failure: &Failure) {
+    to_stderr(&failure_as_json(failure));
+}
+
+/// Whether arguments that do not parse ask for JSON, or the environment does.
+pub(crate) fn json_was_asked(arguments: impl IntoIterator<Item = OsString>) -> bool {
+    let mut named = None;
+    let mut value_next = false;
+    for argument in arguments {
+        let argument = argument.to_string_lossy();
+        if value_next {
+            named = Some(argument.into_owned());
+            value_next = false;
+        } else if matches!(&*argument, "-f" | "--format") {
+            value_next = true;
+        } else if let Some(value) = argument
+            .strip_prefix("--format=")
+            .or_else(|| argument.strip_prefix("-f"))
+        {
+            named = Some(value.trim_start_matches('=').to_owned());
+        }
+    }
+    named
+        .or_else(|| std::env::var("ROUTER_HOSTS_FORMAT").ok())
+        .is_some_and(|format| format == Format::Json.as_str())
+}
+
+fn terminal_width() -> Option<u16> {
+    terminal_size::terminal_size().map(|(width, _)| width.0)
+}
+
+/// A report as JSON, with a line end.
+fn json(report: &impl Report) -> String {
+    // Reports have string keys and no fallible parts.
+    let mut text = serde_json::to_string_pretty(report).unwrap_or_else(|_| "null".to_owned());
+    text.push('\n');
+    text
+}
+
+/// A reader that has enough (`| head`) is no failure.
+fn written(result: io::Result<()>) -> Result<(), Failure> {
+    match result {
+        Err(cause) if cause.kind() != io::ErrorKind::BrokenPipe => Err(Failure::new(
+            crate::exit::Exit::Failed,
+            "OUTPUT",
+            format!("cannot write to standard output: {cause}"),
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// There is nobody to tell when standard error itself is gone.
+fn to_stderr(text: &str) {
+    io::stderr().lock().write_all(text.as_bytes()).ok();
+}
+
+fn failure_as_json(failure: &Failure) -> String {
+    let Failure {
+        exit,
+        reason,
+        message,
+        hint,
+    } = failure;
+    let object = serde_json::json!({
+        "error": { "code": *exit as u8, "reason": reason, "message": message, "hint": hint }
+    });
+    format!("{object}\n")
+}
+
+fn failure_as_text(failure: &Failure, color: bool) -> String {
+    let Failure { message, hint, .. } = failure;
+    let label = |color_code: &str, word: &str| match color {
+        true => format!("\x1b[{color_code}m{word}\x1b[0m"),
+        false => word.to_owned(),
+    };
+    let mut text = format!("{} {message}\n", label("1;31", "error:"));
+    if let Some(hint) = hint {
+        text.push_str(&format!("{} {hint}\n", label("1;36", "hint:")));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,156 @@
+//! The state of a cluster: a row for every node and one line of verdict.
+
+use super::table::{Columns, columns, fits, header, pairs};
+use super::{Page, Report};
+use crate::client::{NodeStatus, Status};
+
+impl Report for Status {
+    /// A row for every node, or, on a narrow terminal, a few lines.
+    fn table(&self, page: Page) -> String {
+        let rows: Vec<_> = self.nodes.iter().map(|node| row(node, page)).collect();
+        let unbound = Page {
+            width: None,
+            ..page
+        };
+        let layout = Columns {
+            header: &COLUMNS,
+            flowing: &[],
+            spare: &[],
+        };
+        let mut text = columns(unbound, layout, rows.clone());
+        if !fits(&text, page) {
+            let blocks = rows
+                .into_iter()
+                .map(|row| pairs(page, COLUMNS.into_iter().zip(row).collect()));
+            text = blocks.collect::<Vec<_>>().join("\n");
+        }
+        text.push_str(&self.verdict_line(page.color));
+        text
+    }
+
+    fn csv(&self) -> Vec<Vec<String>> {
+        let names = header(&[
+            "id",
+            "name",
+            "address",
+            "role",
+            "reachable",
+            "problem",
+            "term",
+            "last_log_index",
+            "applied",
+            "revision",
+            "digest",
+            "published_revision",
+            "published_sha256",
+            "published_error",
+            "certificate_expires_at",
+            "version",
+            "hosts",
+        ]);
+        std::iter::once(names)
+            .chain(self.nodes.iter().map(csv_row))
+            .collect()
+    }
+}
+
+const COLUMNS: [&str; 11] = [
+    "NODE",
+    "ADDRESS",
+    "ROLE",
+    "REACHABLE",
+    "TERM",
+    "LOG",
+    "APPLIED",
+    "PUBLISHED",
+    "FILE SHA-256",
+    "CERT UNTIL",
+    "VERSION",
+];
+
+impl Status {
+    fn verdict_line(&self, color: bool) -> String {
+        let word = match (color, self.verdict) {
+            (false, verdict) => verdict.to_owned(),
+            (true, verdict @ "healthy") => format!("\x1b[32m{verdict}\x1b[0m"),
+            (true, verdict @ "degraded") => format!("\x1b[33m{verdict}\x1b[0m"),
+            (true, verdict) => format!("\x1b[31m{verdict}\x1b[0m"),
+        };
+        match self.explanation.as_str() {
+            "" => format!("\n{word}\n"),
+            explanation => format!("\n{word}: {explanation}\n"),
+        }
+    }
+}
+
+fn row(node: &NodeStatus, page: Page) -> Vec<String> {
+    // What an unreachable node last said is not known: a blank is honest.
+    let known = |text: String| if node.reachable { text } else { "-".to_owned() };
+    let published = node.published.as_ref();
+    vec![
+        node.name.clone(),
+        node.address.clone(),
+        known(node.role.to_owned()),
+        match &node.problem {
+            None if node.reachable => "yes".to_owned(),
+            None => "no".to_owned(),
+            Some(problem) if node.reachable => format!("yes ({problem})"),
+            Some(problem) => format!("no ({problem})"),
+        },
+        known(node.term.to_string()),
+        known(node.last_log_index.to_string()),
+        known(node.applied.to_string()),
+        known(published.map_or_else(
+            || "-".to_owned(),
+            |file| match &file.error {
+                None => file.revision.to_string(),
+                Some(error) => format!("{} ({error})", file.revision),
+            },
+        )),
+        known(published.map_or_else(|| "-".to_owned(), |file| hash(&file.sha256, page))),
+        known(
+            node.certificate_expires_at
+                .map_or_else(|| "-".to_owned(), |time| day(&time.to_string())),
+        ),
+        known(node.version.clone()),
+    ]
+}
+
+/// Enough of a hash to compare by eye; all of it in a pipe.
+fn hash(hex: &str, page: Page) -> String {
+    match page.width {
+        Some(_) => hex.chars().take(12).collect(),
+        None => hex.to_owned(),
+    }
+}
+
+/// The date of an RFC 3339 time.
+fn day(time: &str) -> String {
+    time.split('T').next().unwrap_or(time).to_owned()
+}
+
+fn csv_row(node: &NodeStatus) -> Vec<String> {
+    let published = node.published.as_ref();
+    vec![
+        node.id.to_string(),
+        node.name.clone(),
+        node.address.clone(),
+        node.role.to_owned(),
+        node.reachable.to_string(),
+        node.problem.clone().unwrap_or_default(),
+        node.term.to_string(),
+        node.last_log_index.to_string(),
+        node.applied.to_string(),
+        node.revision.to_string(),
+        node.digest.clone(),
+        published.map_or_else(String::new, |file| file.revision.to_string()),
+        published.map_or_else(String::new, |file| file.sha256.clone()),
+        published
+            .and_then(|file| file.error.clone())
+            .unwrap_or_default(),
+        node.certificate_expires_at
+            .map_or_else(String::new, |time| time.to_string()),
+        node.version.clone(),
+        node.hosts.to_string(),
+    ]
+}

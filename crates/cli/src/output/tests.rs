@@ -1,0 +1,262 @@
+use super::*;
+use crate::client::{NodeStatus, Publication, PublicationState, Published, Status};
+use crate::exit::Exit;
+use hosts::Timestamp;
+
+const PIPE: Page = Page {
+    width: None,
+    color: false,
+};
+
+fn nas() -> HostView {
+    HostView {
+        id: "01ARYZ6S41TSV4RRFFQ69G5FAV".into(),
+        ip_address: "10.0.0.7".into(),
+        hostname: "nas.lan".into(),
+        aliases: vec!["files.lan".into(), "media.lan".into()],
+        tags: vec!["home".into()],
+        comment: Some("in the \"attic\", left".into()),
+        disabled: false,
+        version: "41".into(),
+        created_at: "2026-11-20T18:00:00.000Z".into(),
+        updated_at: "2026-11-20T18:00:00.123Z".into(),
+    }
+}
+
+fn printer() -> HostView {
+    HostView {
+        id: "01ARYZ6S41TSV4RRFFQ69G5FAW".into(),
+        ip_address: "fd00::9".into(),
+        hostname: "printer.lan".into(),
+        aliases: Vec::new(),
+        tags: Vec::new(),
+        comment: None,
+        disabled: true,
+        version: "7".into(),
+        ..nas()
+    }
+}
+
+fn done() -> Done {
+    Done {
+        revision: 41,
+        request_id: "r-1".into(),
+        published: None,
+    }
+}
+
+fn status() -> Status {
+    let node = |id: u64, name: &str, role| NodeStatus {
+        id,
+        name: name.into(),
+        address: format!("{name}.lan:50051"),
+        role,
+        reachable: true,
+        problem: None,
+        term: 3,
+        last_log_index: 44,
+        applied: 44,
+        revision: 41,
+        digest: "d1".into(),
+        published: Some(Published {
+            path: "/etc/hosts".into(),
+            revision: 41,
+            sha256: "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef".into(),
+            writes: 2,
+            error: None,
+        }),
+        certificate_expires_at: Some(Timestamp::from_millis(1_795_197_600_000)),
+        version: "0.1.0".into(),
+        hosts: 2,
+        store: None,
+    };
+    let mut down = node(3, "shed", "voter");
+    down.reachable = false;
+    down.problem = Some("connection refused".into());
+    down.published = None;
+    down.certificate_expires_at = None;
+    Status {
+        cluster_id: "01ARYZ6S41TSV4RRFFQ69G5FAV".into(),
+        verdict: "degraded",
+        explanation: "shed is unreachable".into(),
+        answered_by: 1,
+        nodes: vec![node(1, "attic", "leader"), node(2, "cellar", "voter"), down],
+    }
+}
+
+#[test]
+fn hosts_are_shown_as_the_golden_files_say() {
+    let hosts = Hosts(vec![nas(), printer()]);
+    assert_eq!(hosts.table(PIPE), include_str!("golden/hosts.txt"));
+    assert_eq!(json(&hosts), include_str!("golden/hosts.json"));
+    assert_eq!(table::csv(&hosts.csv()), include_str!("golden/hosts.csv"));
+    assert_eq!(OneHost(nas()).table(PIPE), include_str!("golden/host.txt"));
+}
+
+#[test]
+fn a_cluster_is_shown_as_the_golden_files_say() {
+    assert_eq!(status().table(PIPE), include_str!("golden/status.txt"));
+    assert_eq!(json(&status()), include_str!("golden/status.json"));
+    assert_eq!(
+        table::csv(&status().csv()),
+        include_str!("golden/status.csv")
+    );
+}
+
+#[test]
+fn a_change_is_shown_as_the_golden_files_say() {
+    let node = |name: &str, result, problem: Option<&str>| Publication {
+        id: 1,
+        name: name.into(),
+        result,
+        revision: 41,
+        problem: problem.map(str::to_owned),
+    };
+    let changed = Changed {
+        outcome: Outcome::Added,
+        host: nas(),
+        done: Done {
+            published: Some(vec![
+                node("attic", PublicationState::Published, None),
+                node(
+                    "shed",
+                    PublicationState::Unreachable,
+                    Some("connection refused"),
+                ),
+            ]),
+            ..done()
+        },
+    };
+    assert_eq!(changed.table(PIPE), include_str!("golden/changed.txt"));
+    assert_eq!(json(&changed), include_str!("golden/changed.json"));
+}
+
+#[test]
+fn nothing_is_an_empty_list() {
+    assert_eq!(json(&Hosts(Vec::new())), "[]\n");
+    assert_eq!(Hosts(Vec::new()).table(PIPE), "no hosts\n");
+    assert_eq!(Hosts(Vec::new()).csv().len(), 1, "the header alone");
+}
+
+#[test]
+fn every_report_is_valid_json_and_even_csv() {
+    fn check(report: &impl Report) {
+        let text = json(report);
+        serde_json::from_str::<serde_json::Value>(&text).unwrap();
+        let rows = report.csv();
+        assert!(
+            rows.iter().all(|row| row.len() == rows[0].len()),
+            "{rows:?}"
+        );
+    }
+    check(&Hosts(vec![nas(), printer()]));
+    check(&OneHost(printer()));
+    check(&status());
+    check(&Changed {
+        outcome: Outcome::Updated,
+        host: printer(),
+        done: done(),
+    });
+    for done in [None, Some(done())] {
+        check(&Deleted {
+            id: None,
+            named: "nas.lan".into(),
+            deleted: done.is_some(),
+            done,
+        });
+    }
+    check(&Imported {
+        processed: 3,
+        created: 1,
+        updated: 1,
+        skipped: 1,
+        done: done(),
+    });
+    check(&Exported {
+        path: "a,b".into(),
+        bytes: 1,
+        revision: None,
+    });
+}
+
+#[test]
+fn a_table_fits_the_terminal_and_loses_nothing_in_a_pipe() {
+    let narrow = Page {
+        width: Some(80),
+        color: false,
+    };
+    for table in [
+        Hosts(vec![nas(), printer()]).table(narrow),
+        status().table(narrow),
+    ] {
+        let widest = table.lines().map(|line| line.chars().count()).max();
+        assert!(widest <= Some(80), "{table}");
+    }
+    let long = HostView {
+        comment: Some("x".repeat(1024)),
+        ..nas()
+    };
+    assert!(Hosts(vec![long]).table(PIPE).contains(&"x".repeat(1024)));
+}
+
+#[test]
+fn colours_are_for_those_who_see_them() {
+    let color = Page {
+        width: Some(200),
+        color: true,
+    };
+    assert!(status().table(color).contains("\x1b["));
+    assert!(!status().table(PIPE).contains('\x1b'));
+    let failure = Failure::usage("no");
+    assert!(failure_as_text(&failure, true).contains("\x1b["));
+    assert_eq!(failure_as_text(&failure, false), "error: no\n");
+}
+
+#[test]
+fn a_failure_is_one_object() {
+    let failure = Failure::new(Exit::NotFound, "NOT_FOUND", "no host is named \"x\"").hint("look");
+    let value: serde_json::Value = serde_json::from_str(&failure_as_json(&failure)).unwrap();
+    assert_eq!(
+        value,
+        serde_json::json!({"error": {
+            "code": 4,
+            "reason": "NOT_FOUND",
+            "message": "no host is named \"x\"",
+            "hint": "look",
+        }})
+    );
+}
+
+#[test]
+fn json_is_asked_for_in_every_spelling() {
+    let asked = |line: &str| json_was_asked(line.split(' ').map(OsString::from));
+    for line in [
+        "-f json x",
+        "x --format json",
+        "x --format=json",
+        "-fjson",
+        "-f=json",
+    ] {
+        assert!(asked(line), "{line}");
+    }
+    assert!(!asked("-f table -f"));
+    assert!(!asked("host add json"));
+}
+
+#[test]
+fn problems_name_their_lines_and_count_the_rest() {
+    let shown = [
+        Problem {
+            line: 3,
+            what: "it has a NUL".into(),
+        },
+        Problem {
+            line: 12,
+            what: "`x y` is not a host name".into(),
+        },
+    ];
+    assert_eq!(
+        problems(&shown, 5),
+        "LINE  PROBLEM\n3     it has a NUL\n12    `x y` is not a host name\nand 3 more"
+    );
+}
