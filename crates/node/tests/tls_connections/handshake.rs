@@ -1,7 +1,7 @@
 //! Two ends with certificates: which pairs come to talk, and what is said when they do not.
 
 use hosts::Role;
-use node::connect::never_connected;
+use node::connect::{Timing, never_connected};
 use node::identity::ClusterId;
 use node::tls::explain;
 use tonic::Code;
@@ -207,5 +207,18 @@ async fn a_peer_that_lost_power_is_noticed_in_two_seconds_and_connected_to_again
         "it may have been done: {status:?}"
     );
 
+    crate::support::check(&mut client).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_idle_connection_that_is_dead_is_gone_before_the_next_call() {
+    let site = Site::new();
+    let one = Answering::start(site.load(&site.node(1))).await;
+    let mut client = one.client(site.load(&site.node(2)), peer(1));
+    crate::support::check(&mut client).await.unwrap();
+
+    one.network.cut();
+    let Timing { ping, pong, .. } = Timing::default();
+    tokio::time::sleep(ping + pong + pong).await; // the clock is paused: this moves it
     crate::support::check(&mut client).await.unwrap();
 }
