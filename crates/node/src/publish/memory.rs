@@ -1,0 +1,150 @@
+//! Files in memory, with failures on demand, for tests and simulations.
+
+use std::{
+    collections::BTreeMap,
+    io::{self, Cursor, ErrorKind, Read},
+    path::{Path, PathBuf},
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use super::{FileMark, Files, ReplaceError, Replaced};
+
+/// A file system that holds a few files and forgets them with itself.
+#[derive(Debug, Default)]
+pub struct MemoryFiles {
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    files: BTreeMap<PathBuf, File>,
+    fault: Option<Fault>,
+    attempts: u64,
+    written: Vec<Vec<u8>>,
+    /// Counts every change, so that no two files have one mark.
+    ticks: u64,
+}
+
+#[derive(Clone, Debug)]
+struct File {
+    bytes: Vec<u8>,
+    mark: FileMark,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Fault {
+    kind: ErrorKind,
+    /// How many more writes fail.
+    times: u64,
+}
+
+impl MemoryFiles {
+    /// No files yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Lets the next `times` calls of [`Files::replace`] fail with an error of
+    /// this kind, leaving the old file as it was.
+    pub fn fail(&self, kind: ErrorKind, times: u64) {
+        self.state().fault = Some(Fault { kind, times });
+    }
+
+    /// Ends what [`MemoryFiles::fail`] began.
+    pub fn heal(&self) {
+        self.state().fault = None;
+    }
+
+    /// Puts a file there, as somebody else would.
+    pub fn put(&self, path: &Path, bytes: &[u8]) {
+        self.state().put(path, bytes);
+    }
+
+    /// Removes a file, as somebody else would.
+    pub fn remove(&self, path: &Path) {
+        self.state().files.remove(path);
+    }
+
+    /// What is in the file, or `None` if there is none.
+    #[must_use]
+    pub fn bytes(&self, path: &Path) -> Option<Vec<u8>> {
+        self.state().files.get(path).map(|file| file.bytes.clone())
+    }
+
+    /// How often [`Files::replace`] was called, failures included.
+    #[must_use]
+    pub fn attempts(&self) -> u64 {
+        self.state().attempts
+    }
+
+    /// Everything [`Files::replace`] has written, in order.
+    #[must_use]
+    pub fn written(&self) -> Vec<Vec<u8>> {
+        self.state().written.clone()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Every change is made whole, so a panic elsewhere spoils nothing here.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn put(&mut self, path: &Path, bytes: &[u8]) -> FileMark {
+        self.ticks += 1;
+        let mark = FileMark {
+            device: 1,
+            inode: self.ticks,
+            size: bytes.len() as u64,
+            modified: i128::from(self.ticks),
+            changed: i128::from(self.ticks),
+        };
+        self.files.insert(
+            path.to_owned(),
+            File {
+                bytes: bytes.to_vec(),
+                mark,
+            },
+        );
+        mark
+    }
+
+    fn failure(&mut self) -> Option<ErrorKind> {
+        let fault = self.fault.as_mut()?;
+        fault.times = fault.times.checked_sub(1)?;
+        Some(fault.kind)
+    }
+}
+
+impl Files for MemoryFiles {
+    fn clean(&self, _path: &Path) -> io::Result<usize> {
+        Ok(0)
+    }
+
+    fn mark(&self, path: &Path) -> io::Result<Option<FileMark>> {
+        Ok(self.state().files.get(path).map(|file| file.mark))
+    }
+
+    fn open(&self, path: &Path) -> io::Result<Option<Box<dyn Read + Send>>> {
+        Ok(self
+            .bytes(path)
+            .map(|bytes| Box::new(Cursor::new(bytes)) as Box<dyn Read + Send>))
+    }
+
+    fn replace(&self, path: &Path, bytes: &[u8]) -> Result<Replaced, ReplaceError> {
+        let mut state = self.state();
+        state.attempts += 1;
+        if let Some(kind) = state.failure() {
+            return Err(ReplaceError::Write {
+                path: path.to_owned(),
+                cause: kind.into(),
+            });
+        }
+        state.written.push(bytes.to_vec());
+        Ok(Replaced {
+            mark: state.put(path, bytes),
+            in_place: None,
+        })
+    }
+}
