@@ -115,14 +115,8 @@ impl MemoryDisk {
     /// forgotten.
     pub fn crash(&self, seed: u64) {
         let mut state = self.state();
-        let State {
-            inodes,
-            dirs,
-            epoch,
-            ..
-        } = &mut *state;
+        let State { inodes, dirs, .. } = &mut *state;
         let mut chance = Chance(seed);
-        *epoch += 1;
         for dir in dirs.values_mut() {
             dir.crash(&mut chance);
         }
@@ -134,6 +128,15 @@ impl MemoryDisk {
         for inode in inodes.values_mut() {
             inode.crash(&mut chance);
         }
+        drop(state);
+        self.kill();
+    }
+
+    /// The program was killed: its files are closed and its locks free, and
+    /// nothing is lost. What was not flushed still can be, at the next crash.
+    pub fn kill(&self) {
+        let mut state = self.state();
+        state.epoch += 1;
         state.cut_at = None;
         state.troubles.clear();
         state.locked.clear();
@@ -557,3 +560,6 @@ impl fmt::Debug for MemoryDisk {
         f.write_str("MemoryDisk")
     }
 }
+
+#[cfg(test)]
+mod tests;

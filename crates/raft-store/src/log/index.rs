@@ -161,3 +161,59 @@ impl Index {
         self.slots.get(usize::try_from(at).ok()?)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(term: u64, index: u64) -> Entry {
+        let payload = Bytes::from_static(&[0; 100]);
+        Entry {
+            id: LogId { term, index },
+            payload,
+        }
+    }
+
+    #[test]
+    fn an_entry_is_not_looked_for_where_the_one_it_replaced_was_stored() {
+        let stored = |offset| Stored {
+            segment: 1,
+            offset,
+            len: 125,
+        };
+        let mut index = Index::new(0);
+        index.push(entry(1, 0), Place::Queued(1));
+        index.truncate(0);
+        index.push(entry(2, 0), Place::Queued(2));
+        index.stored(0, 1, stored(128));
+        index.evict();
+        assert_eq!(index.place(0), Some(Place::Queued(2)));
+        assert!(index.payload(0).is_some(), "it is nowhere else yet");
+        index.stored(0, 2, stored(253));
+        index.evict();
+        assert_eq!(index.place(0), Some(Place::Stored(stored(253))));
+        assert_eq!((index.payload(0), index.cached_bytes), (None, 0));
+    }
+
+    #[test]
+    fn the_cache_holds_the_end_of_the_log_within_its_bound() {
+        let mut index = Index::new(5 * 164);
+        for at in 0..20 {
+            let stored = Stored {
+                segment: 1,
+                offset: 0,
+                len: 125,
+            };
+            index.push(entry(1, at), Place::Stored(stored));
+            index.evict();
+        }
+        assert_eq!((index.range(), index.first_cached()), (0..20, 15));
+        index.truncate(18);
+        assert_eq!((index.range(), index.first_cached()), (0..18, 15));
+        index.purge(15);
+        assert_eq!((index.range(), index.first_cached()), (16..18, 16));
+        assert_eq!(index.cached_bytes, 2 * 164);
+        index.purge(40);
+        assert_eq!((index.range(), index.cached_bytes), (41..41, 0));
+    }
+}

@@ -33,7 +33,7 @@ pub(super) struct Scan<'a> {
 
 /// Where a segment ends.
 enum End {
-    Sealed,
+    Sealed(Box<dyn DiskFile>),
     /// Without a seal, to go on with; its file may be longer.
     Open(Current),
 }
@@ -69,6 +69,7 @@ impl<'a> Scan<'a> {
         // The successor is made before the seal, and written to after it.
         let is_bare = scan.len(newest)? <= HEADER_BYTES as u64;
         let mut left = run;
+        let mut sealed = None;
         let open = loop {
             let Some((&sequence, rest)) = left.split_first() else {
                 return Err(scan.missing(newest + 1, Indexes::from(scan.replay.next())));
@@ -76,7 +77,7 @@ impl<'a> Scan<'a> {
             left = rest;
             let may_tear = rest.is_empty() || (is_bare && rest.len() == 1);
             match scan.segment(sequence, may_tear)? {
-                End::Sealed => {}
+                End::Sealed(file) => sealed = Some(file),
                 End::Open(current) => break current,
             }
         };
@@ -88,7 +89,7 @@ impl<'a> Scan<'a> {
         for &sequence in left.iter().chain(void) {
             scan.remove(sequence)?;
         }
-        scan.current = Some(scan.settle(open)?);
+        scan.current = Some(scan.settle(sealed, open)?);
         Ok(scan)
     }
 
@@ -113,7 +114,7 @@ impl<'a> Scan<'a> {
                         },
                     );
                     self.sealed.push_back(Sealed { sequence, highest });
-                    return Ok(End::Sealed);
+                    return Ok(End::Sealed(file));
                 }
                 Ok((record, next)) => {
                     let stored = stored(sequence, at, next);
@@ -147,6 +148,7 @@ impl<'a> Scan<'a> {
             sequence,
             seed,
             bytes: at as u64,
+            flushed: at as u64,
             highest,
         }))
     }
@@ -194,33 +196,30 @@ impl<'a> Scan<'a> {
     }
 
     /// Cuts off what a write left unfinished, and flushes: what was read may
-    /// be in memory only, if the program was killed before its flush.
-    fn settle(&self, mut current: Current) -> Result<Current, OpenLogError> {
-        let failed = |doing, cause| {
-            Err(OpenLogError::Disk {
-                doing,
-                path: current.path.clone(),
-                cause,
-            })
-        };
-        let len = match current.file.len() {
-            Ok(len) => len,
-            Err(cause) => return failed("read", cause),
-        };
+    /// be in memory only, if the program was killed before its flush. That
+    /// goes for the last seal as well.
+    fn settle(
+        &self,
+        sealed: Option<Box<dyn DiskFile>>,
+        mut current: Current,
+    ) -> Result<Current, OpenLogError> {
+        let path = current.path.as_path();
+        if let Some(mut sealed) = sealed {
+            let before = segment_path(self.dir, current.sequence - 1);
+            sealed.sync().map_err(failed("flush", &before))?;
+        }
+        let len = current.file.len().map_err(failed("read", path))?;
         if len > current.bytes {
             tracing::warn!(
-                path = %current.path.display(),
+                path = %path.display(),
                 offset = current.bytes,
                 bytes = len - current.bytes,
                 "the log ends in a write that was never finished; cut it off"
             );
-            if let Err(cause) = current.file.truncate(current.bytes) {
-                return failed("cut", cause);
-            }
+            let cut = current.file.truncate(current.bytes);
+            cut.map_err(failed("cut", path))?;
         }
-        if let Err(cause) = current.file.sync() {
-            return failed("flush", cause);
-        }
+        current.file.sync().map_err(failed("flush", path))?;
         Ok(current)
     }
 

@@ -60,6 +60,8 @@ pub(super) struct Current {
     pub(super) seed: u32,
     /// How long the file is, in bytes.
     pub(super) bytes: u64,
+    /// How much of that is flushed.
+    pub(super) flushed: u64,
     /// The highest entry in it, whether it still holds or not.
     pub(super) highest: Option<u64>,
 }
@@ -116,6 +118,7 @@ pub(super) fn create(
         sequence,
         seed,
         bytes: HEADER_BYTES as u64,
+        flushed: HEADER_BYTES as u64,
         highest: None,
     })
 }
@@ -148,6 +151,14 @@ impl Writer {
     /// Writes the jobs in their order and flushes once. After a failure the
     /// writer must not be used again: its file may hold any part of them.
     pub(super) fn write(&mut self, jobs: &[Job]) -> Result<(), LogFailure> {
+        let written = self.put_all(jobs);
+        if written.is_err() {
+            self.hide_unflushed();
+        }
+        written
+    }
+
+    fn put_all(&mut self, jobs: &[Job]) -> Result<(), LogFailure> {
         self.placed.clear();
         self.sealed.clear();
         self.group = Indexes::default();
@@ -287,10 +298,19 @@ impl Writer {
             return Ok(());
         }
         self.write_out()?;
-        self.current
-            .file
-            .sync()
-            .map_err(|cause| self.failure("flush", cause))
+        let synced = self.current.file.sync();
+        synced.map_err(|cause| self.failure("flush", cause))?;
+        self.current.flushed = self.current.bytes;
+        Ok(())
+    }
+
+    /// Cuts off what a failed flush may have left in the page cache but not on
+    /// the medium: the program that is started next would take it for stored.
+    fn hide_unflushed(&mut self) {
+        if let Err(cause) = self.current.file.truncate(self.current.flushed) {
+            let path = self.current.path.display();
+            tracing::error!(%path, %cause, "cannot cut off what could not be flushed");
+        }
     }
 
     fn write_out(&mut self) -> Result<(), LogFailure> {

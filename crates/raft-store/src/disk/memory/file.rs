@@ -12,7 +12,7 @@ pub(super) struct Inode {
     /// How many bytes at the beginning are alike in both.
     alike: usize,
     /// A flush failed: nothing reaches the medium any more, whatever later
-    /// flushes say.
+    /// flushes say, until what it should have written is cut off.
     doomed: bool,
 }
 
@@ -28,6 +28,8 @@ impl Inode {
     pub(super) fn truncate(&mut self, len: u64) {
         self.live
             .resize(usize::try_from(len).unwrap_or(usize::MAX), 0);
+        // What could not be written is no more.
+        self.doomed &= self.live.len() > self.alike;
         self.alike = self.alike.min(self.live.len());
     }
 
