@@ -7,7 +7,7 @@
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use crate::disk::{Disk, DiskLock, read_to_end};
 use crate::limits::IDENTITY_BYTES_MAX;
@@ -54,7 +54,8 @@ pub(crate) struct Claim {
     room: PathBuf,
     identity: Identity,
     known: bool,
-    _lock: Box<dyn DiskLock>,
+    /// Only ever dropped; a mutex because a lock need not be shareable.
+    _lock: Mutex<Box<dyn DiskLock>>,
 }
 
 impl Claim {
@@ -100,7 +101,7 @@ impl Claim {
             room,
             identity,
             known: found.is_some(),
-            _lock: lock,
+            _lock: Mutex::new(lock),
         })
     }
 

@@ -150,6 +150,10 @@ impl RaftLogStorage<TypeConfig> for LogStore {
     }
 
     async fn truncate_after(&mut self, last: Option<RaftLogId>) -> io::Result<()> {
+        let end = self.log.state().last.map(|end| end.index);
+        if end <= last.map(|last| last.index) {
+            return Ok(()); // nothing comes after it
+        }
         self.log.truncate_after(last.map(log_id_of)).await
     }
 
