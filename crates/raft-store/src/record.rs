@@ -11,6 +11,7 @@ mod answer;
 mod change;
 mod command;
 mod entry;
+mod forward;
 mod host;
 mod peer;
 mod proposal;
@@ -20,6 +21,7 @@ mod wire;
 pub use self::answer::{decode_answer, decode_rejection, encode_answer, encode_rejection};
 pub use self::command::{decode_command, encode_command};
 pub use self::entry::{decode_payload, encode_payload};
+pub use self::forward::{ForwardOutcome, decode_forward_outcome, encode_forward_outcome};
 pub use self::peer::{
     SnapshotOffer, decode_append_entries_request, decode_append_entries_response,
     decode_snapshot_offer, decode_snapshot_response, decode_transfer_leader_request,

@@ -1,0 +1,311 @@
+//! `router_hosts.v1.HostsService`: the records, through this node.
+
+use super::{
+    auth::{Need, caller},
+    health, import,
+    metadata::{self, Marks},
+    status,
+};
+use crate::{clock::Clock, forward::Router, limits, publish::Published, reads::Reads};
+use futures::{Stream, StreamExt as _, stream};
+use hosts::{Answer, Command, Host, HostId, HostPatch, NewHost, Outcome, Revision};
+use proto::{
+    convert::{Consistency, FileFormat, Get, InvalidMessage, List, Search},
+    v1::{self, hosts_service_server::HostsService},
+};
+use raft_store::Applied;
+use std::{pin::Pin, sync::Arc, time::Duration};
+use tokio::{sync::watch, time::Instant};
+use tonic::{Request, Response, Status, Streaming, metadata::MetadataMap};
+
+/// The service of one node.
+#[derive(Clone, Debug)]
+pub struct HostsApi {
+    pub(super) router: Arc<Router>,
+    pub(super) reads: Reads,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) published: watch::Receiver<Published>,
+    pub(super) started: Instant,
+    pub(super) marks: Marks,
+}
+
+impl HostsApi {
+    /// The service of the node called `name`.
+    #[must_use]
+    pub fn new(
+        name: &str,
+        router: Arc<Router>,
+        reads: Reads,
+        clock: Arc<dyn Clock>,
+        published: watch::Receiver<Published>,
+    ) -> Self {
+        let (started, marks) = (Instant::now(), Marks::of(name));
+        Self {
+            router,
+            reads,
+            clock,
+            published,
+            started,
+            marks,
+        }
+    }
+
+    /// Hands `command` to whoever leads and waits for its answer.
+    pub(super) async fn write(
+        &self,
+        metadata: &MetadataMap,
+        by: hosts::Actor,
+        command: Command,
+        patience: Duration,
+    ) -> Result<Answer, Status> {
+        let request = metadata::request_id(metadata, &*self.clock)?;
+        let deadline = metadata::deadline(metadata, patience);
+        let written = self
+            .router
+            .write(Arc::new(command), by, request, deadline)
+            .await;
+        written.map_err(|error| status::write_failed(&error))
+    }
+
+    async fn view(
+        &self,
+        metadata: &MetadataMap,
+        consistency: Consistency,
+    ) -> Result<Arc<Applied>, Status> {
+        match consistency {
+            Consistency::Local => Ok(self.reads.local()),
+            Consistency::Linearizable => {
+                let deadline = metadata::deadline(metadata, limits::CALL_TIME);
+                let view = self.reads.linearizable(deadline).await;
+                view.map_err(|error| status::read_failed(&error))
+            }
+        }
+    }
+
+    fn answered<T>(&self, message: T, revision: Revision) -> Response<T> {
+        self.marks.on(message, revision, &self.reads.local())
+    }
+
+    fn seen<T>(&self, message: T, view: &Applied) -> Response<T> {
+        self.marks.on(message, view.projection.revision(), view)
+    }
+}
+
+/// A stream of answers.
+type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
+
+#[tonic::async_trait]
+impl HostsService for HostsApi {
+    type ListHostsStream = Answers<v1::ListHostsResponse>;
+    type SearchHostsStream = Answers<v1::SearchHostsResponse>;
+    type ImportHostsStream = Answers<v1::ImportHostsResponse>;
+    type ExportHostsStream = Answers<v1::ExportHostsResponse>;
+
+    async fn add_host(
+        &self,
+        request: Request<v1::AddHostRequest>,
+    ) -> Result<Response<v1::AddHostResponse>, Status> {
+        let by = caller(&request, Need::Write)?;
+        let (metadata, _, message) = request.into_parts();
+        let command = Command::AddHost(parsed(NewHost::try_from(message))?);
+        let answer = self
+            .write(&metadata, by, command, limits::CALL_TIME)
+            .await?;
+        let Outcome::Added(host) = &answer.outcome else {
+            return Err(status::internal("an add was answered with something else"));
+        };
+        let message = v1::AddHostResponse {
+            id: host.id.to_string(),
+            entry: Some(host.as_ref().into()),
+        };
+        Ok(self.answered(message, answer.revision))
+    }
+
+    async fn get_host(
+        &self,
+        request: Request<v1::GetHostRequest>,
+    ) -> Result<Response<v1::GetHostResponse>, Status> {
+        caller(&request, Need::Read)?;
+        let (metadata, _, message) = request.into_parts();
+        let Get { id, consistency } = parsed(message.try_into())?;
+        let view = self.view(&metadata, consistency).await?;
+        let host = view
+            .projection
+            .host(id)
+            .ok_or_else(|| status::not_found(id))?;
+        let message = v1::GetHostResponse {
+            entry: Some(host.as_ref().into()),
+        };
+        Ok(self.seen(message, &view))
+    }
+
+    async fn update_host(
+        &self,
+        request: Request<v1::UpdateHostRequest>,
+    ) -> Result<Response<v1::UpdateHostResponse>, Status> {
+        let by = caller(&request, Need::Write)?;
+        let (metadata, _, message) = request.into_parts();
+        let (id, patch, expected): (HostId, HostPatch, _) = parsed(message.try_into())?;
+        let command = Command::UpdateHost {
+            id,
+            patch,
+            expected,
+        };
+        let answer = self
+            .write(&metadata, by, command, limits::CALL_TIME)
+            .await?;
+        let Outcome::Updated(host) = &answer.outcome else {
+            return Err(status::internal(
+                "an update was answered with something else",
+            ));
+        };
+        let message = v1::UpdateHostResponse {
+            entry: Some(host.as_ref().into()),
+        };
+        Ok(self.answered(message, answer.revision))
+    }
+
+    async fn delete_host(
+        &self,
+        request: Request<v1::DeleteHostRequest>,
+    ) -> Result<Response<v1::DeleteHostResponse>, Status> {
+        let by = caller(&request, Need::Write)?;
+        let (metadata, _, message) = request.into_parts();
+        let (id, expected) = parsed(message.try_into())?;
+        let command = Command::DeleteHost { id, expected };
+        let answer = self
+            .write(&metadata, by, command, limits::CALL_TIME)
+            .await?;
+        Ok(self.answered(v1::DeleteHostResponse { success: true }, answer.revision))
+    }
+
+    async fn list_hosts(
+        &self,
+        request: Request<v1::ListHostsRequest>,
+    ) -> Result<Response<Self::ListHostsStream>, Status> {
+        caller(&request, Need::Read)?;
+        let (metadata, _, message) = request.into_parts();
+        let List {
+            filter,
+            limit,
+            offset,
+            consistency,
+        } = parsed(message.try_into())?;
+        let view = self.view(&metadata, consistency).await?;
+        let limit = limit.unwrap_or(usize::MAX);
+        let hosts: Vec<_> = match &filter {
+            Some(query) => view
+                .projection
+                .search(query)
+                .skip(offset)
+                .take(limit)
+                .cloned()
+                .collect(),
+            None => view
+                .projection
+                .hosts()
+                .skip(offset)
+                .take(limit)
+                .cloned()
+                .collect(),
+        };
+        let answers = entries(hosts, |entry| v1::ListHostsResponse { entry: Some(entry) });
+        Ok(self.seen(answers, &view))
+    }
+
+    async fn search_hosts(
+        &self,
+        request: Request<v1::SearchHostsRequest>,
+    ) -> Result<Response<Self::SearchHostsStream>, Status> {
+        caller(&request, Need::Read)?;
+        let (metadata, _, message) = request.into_parts();
+        let Search { query, consistency } = parsed(message.try_into())?;
+        let view = self.view(&metadata, consistency).await?;
+        let hosts = view.projection.search(&query).cloned().collect();
+        let answers = entries(hosts, |entry| v1::SearchHostsResponse {
+            entry: Some(entry),
+        });
+        Ok(self.seen(answers, &view))
+    }
+
+    async fn import_hosts(
+        &self,
+        request: Request<Streaming<v1::ImportHostsRequest>>,
+    ) -> Result<Response<Self::ImportHostsStream>, Status> {
+        let by = caller(&request, Need::Write)?;
+        let (metadata, _, chunks) = request.into_parts();
+        let command = import::receive(chunks).await?;
+        let answer = self
+            .write(&metadata, by, command, limits::IMPORT_TIME)
+            .await?;
+        let Outcome::Imported(counts) = &answer.outcome else {
+            return Err(status::internal(
+                "an import was answered with something else",
+            ));
+        };
+        let answers: Answers<_> = stream::iter([Ok(import::summary(counts))]).boxed();
+        Ok(self.answered(answers, answer.revision))
+    }
+
+    async fn export_hosts(
+        &self,
+        request: Request<v1::ExportHostsRequest>,
+    ) -> Result<Response<Self::ExportHostsStream>, Status> {
+        caller(&request, Need::Read)?;
+        let (metadata, _, message) = request.into_parts();
+        let v1::ExportHostsRequest {
+            format,
+            consistency,
+        } = message;
+        let FileFormat::Hosts = parsed(FileFormat::from_wire(&format))?;
+        let view = self
+            .view(&metadata, parsed(Consistency::from_wire(consistency))?)
+            .await?;
+        let file = hosts::format::render::render(
+            &view.projection,
+            &hosts::View {
+                comments: true,
+                ..hosts::View::default()
+            },
+        );
+        let chunks = crate::peers::pieces(file.into());
+        let answers: Answers<_> =
+            stream::iter(chunks.map(|chunk| Ok(v1::ExportHostsResponse { chunk }))).boxed();
+        Ok(self.seen(answers, &view))
+    }
+
+    async fn liveness(
+        &self,
+        _: Request<v1::LivenessRequest>,
+    ) -> Result<Response<v1::LivenessResponse>, Status> {
+        Ok(Response::new(v1::LivenessResponse { alive: true }))
+    }
+
+    async fn readiness(
+        &self,
+        _: Request<v1::ReadinessRequest>,
+    ) -> Result<Response<v1::ReadinessResponse>, Status> {
+        Ok(Response::new(health::readiness(self).await))
+    }
+
+    async fn health(
+        &self,
+        request: Request<v1::HealthRequest>,
+    ) -> Result<Response<v1::HealthResponse>, Status> {
+        caller(&request, Need::Read)?;
+        Ok(Response::new(health::health(self).await))
+    }
+}
+
+fn parsed<T>(result: Result<T, InvalidMessage>) -> Result<T, Status> {
+    result.map_err(|error| status::invalid(&error))
+}
+
+/// The hosts one by one, turned into messages as they are sent.
+fn entries<T: 'static>(
+    hosts: Vec<Arc<Host>>,
+    message: impl Fn(v1::HostEntry) -> T + Send + 'static,
+) -> Answers<T> {
+    let one = move |host: Arc<Host>| Ok(message(host.as_ref().into()));
+    stream::iter(hosts.into_iter().map(one)).boxed()
+}

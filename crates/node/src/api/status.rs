@@ -1,0 +1,123 @@
+//! The one table from what went wrong inside to what a client is told.
+//!
+//! Every refused call carries a machine-readable reason in its details
+//! (`google.rpc.ErrorInfo`, domain `router-hosts`); clients decide by it, and
+//! people read the message.
+
+use super::auth::Need;
+use crate::forward::{ReadError, WriteError};
+use hosts::{Actor, Rejection};
+use std::{collections::HashMap, error::Error, fmt::Display};
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, StatusExt as _};
+
+/// The domain of the reasons.
+pub const DOMAIN: &str = "router-hosts";
+
+/// A status with its reason.
+#[must_use]
+pub fn refused(code: Code, reason: &str, message: impl Display) -> Status {
+    let details = ErrorDetails::with_error_info(reason, DOMAIN, HashMap::new());
+    Status::with_error_details(code, message.to_string(), details)
+}
+
+/// The message itself is wrong.
+#[must_use]
+pub fn invalid(error: &dyn Error) -> Status {
+    refused(Code::InvalidArgument, "INVALID_ARGUMENT", chain(error))
+}
+
+/// Something larger than its bound.
+#[must_use]
+pub fn too_large(what: impl Display) -> Status {
+    refused(Code::ResourceExhausted, "TOO_LARGE", what)
+}
+
+/// The certificate's role may not do this.
+#[must_use]
+pub fn forbidden(actor: &Actor, need: Need) -> Status {
+    let what = match need {
+        Need::Read => "read records",
+        Need::Write => "change records",
+        Need::Peer => "speak for a node",
+    };
+    refused(
+        Code::PermissionDenied,
+        "PERMISSION_DENIED",
+        format!(
+            "{actor} may not {what}: the role `{}` in its certificate does not allow it",
+            actor.role
+        ),
+    )
+}
+
+/// A fault of this node.
+#[must_use]
+pub fn internal(what: impl Display) -> Status {
+    refused(Code::Internal, "INTERNAL", what)
+}
+
+/// No host has this id.
+#[must_use]
+pub fn not_found(id: hosts::HostId) -> Status {
+    rejected(&Rejection::NotFound { id })
+}
+
+/// A command was refused.
+#[must_use]
+pub fn rejected(rejection: &Rejection) -> Status {
+    let code = match rejection {
+        Rejection::NotFound { .. } => Code::NotFound,
+        Rejection::Duplicate { .. }
+        | Rejection::IdTaken { .. }
+        | Rejection::ImportConflicts { .. } => Code::AlreadyExists,
+        Rejection::VersionMismatch { .. }
+        | Rejection::Moved { .. }
+        | Rejection::RequestKnown { .. }
+        | Rejection::RevisionBehind { .. } => Code::Aborted,
+        Rejection::TooManyHosts { .. }
+        | Rejection::ImportTooLarge { .. }
+        | Rejection::ChangeTooLarge { .. } => Code::ResourceExhausted,
+        Rejection::RequestReused { .. } => Code::InvalidArgument,
+    };
+    refused(code, rejection.reason(), rejection)
+}
+
+/// A write has no answer.
+#[must_use]
+pub fn write_failed(error: &WriteError) -> Status {
+    match error {
+        WriteError::Rejected(rejection) => rejected(rejection),
+        WriteError::NoLeader(_) => refused(Code::Unavailable, "NO_QUORUM", error),
+        WriteError::TooLong(_) => too_large(error),
+        // Never UNAVAILABLE: clients repeat that without a thought.
+        WriteError::Unknown => refused(Code::DeadlineExceeded, "OUTCOME_UNKNOWN", error),
+        WriteError::Stopped => refused(Code::Unavailable, "SHUTTING_DOWN", error),
+        WriteError::Garbled { .. } => {
+            refused(Code::DeadlineExceeded, "OUTCOME_UNKNOWN", chain(error))
+        }
+    }
+}
+
+/// A read has no answer.
+#[must_use]
+pub fn read_failed(error: &ReadError) -> Status {
+    let reason = match error {
+        ReadError::NoLeader(_) => "NO_QUORUM",
+        ReadError::Behind { .. } => "BEHIND",
+        ReadError::Stopped => "SHUTTING_DOWN",
+    };
+    refused(Code::Unavailable, reason, error)
+}
+
+/// The error and its causes in one line.
+#[must_use]
+pub fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}

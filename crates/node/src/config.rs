@@ -1,0 +1,492 @@
+//! The node's configuration: what the operator types, and what the node trusts.
+//!
+//! [`File`] is the TOML as written: unknown keys are refused with the nearest
+//! known one. [`Config`] is what remains after everything is checked; nothing
+//! else in the node reads a file or a default. Relative paths are taken from
+//! the folder of the file.
+
+use crate::{identity::ClusterId, tls::TlsFiles};
+use raft_store::raft::{RaftTimings, openraft_config};
+use serde::Deserialize;
+use std::{
+    collections::BTreeSet,
+    fs, io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+mod expand;
+
+/// A configuration that has been checked: the node trusts every field.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// This node's id in the cluster, from its entry in `[cluster] initial`.
+    pub id: u64,
+    /// This node's name, unique in the cluster.
+    pub name: String,
+    /// Where the log, the snapshots and the state live.
+    pub data_dir: PathBuf,
+    /// The address to listen on, `host:port`.
+    pub listen: String,
+    /// The address peers and clients reach this node at, `host:port`.
+    pub advertise: String,
+    /// The hosts file to write.
+    pub hosts_path: PathBuf,
+    /// Whether the hosts file shows comments.
+    pub comments: bool,
+    /// The cluster this node belongs to.
+    pub cluster: ClusterId,
+    /// The first membership, in the order written; the first one initialises.
+    pub initial: Vec<InitialMember>,
+    /// Certificate, key and CA.
+    pub tls: TlsFiles,
+    /// Heartbeats, elections and snapshots.
+    pub raft: RaftTimings,
+    /// What is logged, and how.
+    pub log: LogConfig,
+}
+
+/// One entry of `[cluster] initial`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InitialMember {
+    /// 1 or more; never reused within a cluster.
+    pub id: u64,
+    /// Unique in the cluster.
+    pub name: String,
+    /// `host:port`.
+    pub address: String,
+}
+
+/// What is logged, and how.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LogConfig {
+    /// A level (`info`) or directives (`info,node=debug`).
+    pub level: String,
+    /// Text for people, JSON for collectors.
+    pub format: LogFormat,
+}
+
+/// The shape of a log line.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One object a line.
+    Json,
+}
+
+/// Why a configuration was refused. Nothing was bound or written.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("cannot read the configuration {path}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        cause: io::Error,
+    },
+    /// Somebody else could change what the node runs with.
+    #[error("{path} may be written by every user of this machine: run `chmod o-w {path}`")]
+    WritableByOthers {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The text is not such a configuration.
+    #[error("{path}: {message}")]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// What and where.
+        message: String,
+    },
+    /// A key has a value it cannot have.
+    #[error("{path}: {key}: {message}")]
+    Invalid {
+        /// The file.
+        path: PathBuf,
+        /// As `table.key`.
+        key: &'static str,
+        /// What is wrong, and what would be right.
+        message: String,
+    },
+}
+
+impl Config {
+    /// Reads and checks `path`, with `${VAR}` taken from the environment.
+    ///
+    /// # Errors
+    /// [`ConfigError`] names the file, the key and the way out.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        let read = |cause| ConfigError::Read {
+            path: path.into(),
+            cause,
+        };
+        let metadata = fs::metadata(path).map_err(read)?;
+        if writable_by_others(&metadata) {
+            return Err(ConfigError::WritableByOthers { path: path.into() });
+        }
+        if metadata.len() > BYTES_MAX {
+            return Err(ConfigError::Malformed {
+                path: path.into(),
+                message: format!("is larger than {BYTES_MAX} bytes"),
+            });
+        }
+        let text = fs::read_to_string(path).map_err(read)?;
+        Self::parse(&text, path, |name| std::env::var(name).ok())
+    }
+
+    /// Checks `text` as if it were read from `path`.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub fn parse(
+        text: &str,
+        path: &Path,
+        variable: impl Fn(&str) -> Option<String>,
+    ) -> Result<Self, ConfigError> {
+        let malformed = |message| ConfigError::Malformed {
+            path: path.into(),
+            message,
+        };
+        let file = expand::read::<File>(text, variable).map_err(malformed)?;
+        Check { path }.config(file)
+    }
+}
+
+/// A configuration is a page of text, not a data set.
+const BYTES_MAX: u64 = 1024 * 1024;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    node: NodeTable,
+    hosts: HostsTable,
+    cluster: ClusterTable,
+    tls: TlsTable,
+    #[serde(default)]
+    raft: RaftTable,
+    #[serde(default)]
+    log: LogConfig,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NodeTable {
+    name: String,
+    data_dir: PathBuf,
+    listen: Option<String>,
+    advertise: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct HostsTable {
+    path: PathBuf,
+    #[serde(default)]
+    mode: Mode,
+    #[serde(default)]
+    comments: bool,
+}
+
+/// How much of the file is ours.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Mode {
+    /// All of it.
+    #[default]
+    Whole,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ClusterTable {
+    id: String,
+    initial: Vec<InitialMember>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TlsTable {
+    cert: PathBuf,
+    key: PathBuf,
+    ca: PathBuf,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct RaftTable {
+    #[serde(with = "humantime_serde")]
+    heartbeat: Duration,
+    #[serde(with = "humantime_serde")]
+    election_timeout: Duration,
+    snapshot_after: u64,
+}
+
+impl Default for RaftTable {
+    fn default() -> Self {
+        let RaftTimings {
+            heartbeat,
+            election_min,
+            snapshot_entries,
+            ..
+        } = RaftTimings::for_cluster(0);
+        Self {
+            heartbeat,
+            election_timeout: election_min,
+            snapshot_after: snapshot_entries,
+        }
+    }
+}
+
+impl Default for LogConfig {
+    fn default() -> Self {
+        Self {
+            level: "info".into(),
+            format: LogFormat::Text,
+        }
+    }
+}
+
+/// The checks, each naming its key.
+struct Check<'a> {
+    path: &'a Path,
+}
+
+impl Check<'_> {
+    fn config(&self, file: File) -> Result<Config, ConfigError> {
+        let File {
+            node,
+            hosts,
+            cluster,
+            tls,
+            raft,
+            log,
+        } = file;
+        let Mode::Whole = hosts.mode;
+        let initial = self.members(cluster.initial)?;
+        let Some(own) = initial.iter().find(|member| member.name == node.name) else {
+            let known: Vec<_> = initial.iter().map(|m| m.name.as_str()).collect();
+            return Err(self.invalid(
+                "node.name",
+                format!(
+                    "`{}` is not in cluster.initial ({})",
+                    node.name,
+                    known.join(", ")
+                ),
+            ));
+        };
+        let listen = node.listen.unwrap_or_else(|| DEFAULT_LISTEN.into());
+        let advertise = node.advertise.unwrap_or_else(|| own.address.clone());
+        let cluster = cluster.id.parse().map_err(|cause| {
+            self.invalid("cluster.id", format!("{cause}: a ULID, equal on all nodes"))
+        })?;
+        Ok(Config {
+            id: own.id,
+            listen: self.address("node.listen", listen)?,
+            advertise: self.address("node.advertise", advertise)?,
+            name: node.name,
+            data_dir: self.place(node.data_dir),
+            hosts_path: self.place(hosts.path),
+            comments: hosts.comments,
+            cluster,
+            initial,
+            tls: TlsFiles {
+                cert: self.place(tls.cert),
+                key: self.place(tls.key),
+                ca: self.place(tls.ca),
+            },
+            raft: self.raft(raft, cluster)?,
+            log,
+        })
+    }
+
+    fn members(&self, initial: Vec<InitialMember>) -> Result<Vec<InitialMember>, ConfigError> {
+        const KEY: &str = "cluster.initial";
+        if initial.is_empty() || initial.len() > MEMBERS_MAX {
+            return Err(self.invalid(KEY, format!("needs 1 to {MEMBERS_MAX} members")));
+        }
+        let (mut ids, mut names, mut addresses) =
+            (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+        for InitialMember { id, name, address } in &initial {
+            if *id == 0 {
+                return Err(self.invalid(KEY, format!("`{name}`: ids begin at 1")));
+            }
+            if name.is_empty() || name.len() > 64 || !name.bytes().all(|b| b.is_ascii_graphic()) {
+                return Err(self.invalid(
+                    KEY,
+                    format!("`{name}` is no node name: 1 to 64 visible ASCII characters"),
+                ));
+            }
+            self.address(KEY, address.clone())?;
+            if !ids.insert(id) || !names.insert(name) || !addresses.insert(address) {
+                return Err(self.invalid(
+                    KEY,
+                    format!("`{name}`: id, name and address must each be unique"),
+                ));
+            }
+        }
+        Ok(initial)
+    }
+
+    fn raft(&self, raft: RaftTable, cluster: ClusterId) -> Result<RaftTimings, ConfigError> {
+        let RaftTable {
+            heartbeat,
+            election_timeout,
+            snapshot_after,
+        } = raft;
+        if !(Duration::from_millis(10)..=Duration::from_secs(10)).contains(&heartbeat) {
+            return Err(self.invalid("raft.heartbeat", "must be 10ms to 10s".into()));
+        }
+        if election_timeout > Duration::from_secs(60) {
+            return Err(self.invalid("raft.election_timeout", "must be at most 60s".into()));
+        }
+        if !(100..=1_000_000).contains(&snapshot_after) {
+            return Err(self.invalid("raft.snapshot_after", "must be 100 to 1000000".into()));
+        }
+        let timings = RaftTimings {
+            cluster: cluster.as_u128(),
+            heartbeat,
+            election_min: election_timeout,
+            election_max: election_timeout * 2,
+            snapshot_entries: snapshot_after,
+            snapshot_keep: snapshot_after / 5,
+            snapshot_lag: snapshot_after * 2,
+        };
+        match openraft_config(&timings) {
+            Ok(_) => Ok(timings),
+            Err(cause) => Err(self.invalid("raft.election_timeout", cause.to_string())),
+        }
+    }
+
+    fn address(&self, key: &'static str, address: String) -> Result<String, ConfigError> {
+        let port = address
+            .rsplit_once(':')
+            .filter(|(host, _)| !host.is_empty());
+        match port.and_then(|(_, port)| port.parse::<u16>().ok()) {
+            Some(_) => Ok(address),
+            None => Err(self.invalid(key, format!("`{address}` is not `host:port`"))),
+        }
+    }
+
+    fn place(&self, path: PathBuf) -> PathBuf {
+        self.path.parent().unwrap_or(Path::new("")).join(path)
+    }
+
+    fn invalid(&self, key: &'static str, message: String) -> ConfigError {
+        ConfigError::Invalid {
+            path: self.path.into(),
+            key,
+            message,
+        }
+    }
+}
+
+/// All interfaces, IPv4 and IPv6, at the port clients of the earlier server know.
+const DEFAULT_LISTEN: &str = "[::]:50051";
+
+/// A Raft group of more voters than this only gets slower.
+const MEMBERS_MAX: usize = 9;
+
+#[cfg(unix)]
+fn writable_by_others(metadata: &fs::Metadata) -> bool {
+    use std::os::unix::fs::PermissionsExt as _;
+    metadata.permissions().mode() & 0o002 != 0
+}
+
+#[cfg(not(unix))]
+fn writable_by_others(_: &fs::Metadata) -> bool {
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = r#"
+        [node]
+        name = "attic"
+        data_dir = "data"
+        [hosts]
+        path = "${OUT:-hosts}"
+        [cluster]
+        id = "01JD8Q0000000000000000000A"
+        initial = [
+          { id = 1, name = "attic", address = "attic.lan:50051" },
+          { id = 2, name = "cellar", address = "cellar.lan:50051" },
+        ]
+        [tls]
+        cert = "cert.pem"
+        key = "key.pem"
+        ca = "ca.pem"
+    "#;
+
+    fn parse(text: &str) -> Result<Config, String> {
+        Config::parse(text, Path::new("/etc/router-hosts/node.toml"), |name| {
+            (name == "NAME").then(|| "attic".to_owned())
+        })
+        .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_good_file_is_taken_with_its_defaults() {
+        let config = parse(GOOD).unwrap();
+        assert_eq!(config.id, 1);
+        assert_eq!(config.listen, "[::]:50051");
+        assert_eq!(config.advertise, "attic.lan:50051");
+        assert_eq!(config.data_dir, Path::new("/etc/router-hosts/data"));
+        assert_eq!(config.hosts_path, Path::new("/etc/router-hosts/hosts"));
+        assert_eq!(config.raft.election_max, Duration::from_millis(600));
+    }
+
+    #[test]
+    fn variables_come_from_the_environment() {
+        let text = GOOD.replace(
+            "\"attic\"\n        data_dir",
+            "\"${NAME}\"\n        data_dir",
+        );
+        assert_ne!(text, GOOD);
+        assert_eq!(parse(&text).unwrap().name, "attic");
+        let missing = GOOD.replace("\"data\"", "\"${NOWHERE}\"");
+        assert!(parse(&missing).unwrap_err().contains("NOWHERE"));
+    }
+
+    #[test]
+    fn every_fault_names_its_key() {
+        for (from, to, words) in [
+            ("data_dir", "data_dri", "data_dir"),
+            ("name = \"attic\"\n", "name = \"garage\"\n", "node.name"),
+            ("01JD8Q0000000000000000000A", "x", "cluster.id"),
+            ("id = 2", "id = 1", "unique"),
+            ("id = 2", "id = 0", "begin at 1"),
+            ("attic.lan:50051", "attic.lan", "host:port"),
+            (
+                "[tls]",
+                "[raft]\nheartbeat = \"5ms\"\n[tls]",
+                "raft.heartbeat",
+            ),
+            (
+                "[tls]",
+                "[raft]\nelection_timeout = \"1ms\"\n[tls]",
+                "raft.election_timeout",
+            ),
+            (
+                "[tls]",
+                "[raft]\nsnapshot_after = 1\n[tls]",
+                "raft.snapshot_after",
+            ),
+            ("[hosts]", "[hosts]\nmode = \"block\"", "whole"),
+            ("[node]", "[node", "line"),
+        ] {
+            let text = GOOD.replace(from, to);
+            assert_ne!(text, GOOD, "{from}");
+            let error = parse(&text).unwrap_err();
+            assert!(error.contains(words), "{to}: {error}");
+        }
+    }
+}

@@ -1,0 +1,339 @@
+//! Every write and every linearizable read finds the leader here.
+//!
+//! A follower hands a command to the leader with the caller's identity, one
+//! hop at the most. Around elections it tries again, which is safe: a request
+//! id is applied once. What was never appended is refused as unavailable;
+//! what may have been is never called refused, but unknown.
+
+use crate::{
+    leader::{ProposeError, Proposer, Submission},
+    peers::{CallError, Peers},
+    raft::{Raft, ReadIndexError, known_leader, read_index},
+};
+use hosts::{Actor, Answer, Command, Rejection, RequestId};
+use openraft::async_runtime::WatchReceiver as _;
+use raft_store::record;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+use tokio::time::Instant;
+
+/// Finds the leader for writes and read indexes.
+#[derive(Debug)]
+pub struct Router {
+    id: u64,
+    raft: Raft,
+    proposer: Proposer,
+    peers: Arc<Peers>,
+    /// Nobody led for the whole of [`ELECTION_PATIENCE`]: until somebody does,
+    /// calls are refused at once.
+    leaderless: AtomicBool,
+}
+
+/// Why a command has no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum WriteError {
+    /// Refused; nothing changed.
+    #[error(transparent)]
+    Rejected(Rejection),
+    /// No leader could be reached; nothing changed.
+    #[error("no leader: {0}")]
+    NoLeader(Missing),
+    /// No log entries can carry the change; nothing changed.
+    #[error(transparent)]
+    TooLong(record::ChangeTooLong),
+    /// It was handed in, and nobody can say yet whether it takes effect.
+    #[error(
+        "the outcome is unknown: the leader was lost, or too slow, while the change was in flight"
+    )]
+    Unknown,
+    /// The node is stopping; nothing changed.
+    #[error("the node is stopping")]
+    Stopped,
+    /// The leader's answer makes no sense to this node.
+    #[error("node {node} answered what this node does not understand")]
+    Garbled {
+        /// The node.
+        node: u64,
+        /// What is wrong with it.
+        #[source]
+        cause: record::DecodeError,
+    },
+}
+
+/// Why a linearizable read has no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// No leader could be reached that a majority confirms.
+    #[error("no leader: {0}")]
+    NoLeader(Missing),
+    /// This node has not applied what the leader has committed, in time.
+    #[error("this node is behind: it has not applied log index {index} in time")]
+    Behind {
+        /// What it would need to have applied.
+        index: u64,
+    },
+    /// The node is stopping.
+    #[error("the node is stopping")]
+    Stopped,
+}
+
+/// Who is missing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Missing {
+    /// Names of the voters this node cannot reach.
+    pub unreachable: Vec<String>,
+    /// All voters.
+    pub voters: usize,
+}
+
+/// How long a call waits for an election, once: some three times the longest
+/// election with the default timings.
+pub const ELECTION_PATIENCE: Duration = Duration::from_secs(3);
+
+/// Between two attempts when nothing says that something has changed.
+const ATTEMPT_PAUSE: Duration = Duration::from_millis(25);
+
+/// How one attempt at the leader ended.
+enum Attempt<T> {
+    Done(T),
+    /// Nobody to ask, or they refuse: nothing was appended.
+    NotThere,
+    /// Asked, and no answer: it may have been appended.
+    Unanswered,
+}
+
+impl Router {
+    /// For the node `id`, whose own proposals go to `proposer`.
+    #[must_use]
+    pub fn new(id: u64, raft: Raft, proposer: Proposer, peers: Arc<Peers>) -> Self {
+        Self {
+            id,
+            raft,
+            proposer,
+            peers,
+            leaderless: AtomicBool::new(false),
+        }
+    }
+
+    /// The answer to `command`, from whoever leads, before `deadline`.
+    ///
+    /// # Errors
+    /// [`WriteError`]; only [`WriteError::Unknown`] leaves open whether the
+    /// change takes effect, and repeating it with the same id is safe.
+    pub async fn write(
+        &self,
+        command: Arc<Command>,
+        by: Actor,
+        request: RequestId,
+        deadline: Instant,
+    ) -> Result<Answer, WriteError> {
+        let mut encoded = None;
+        let mut in_flight = false;
+        let started = Instant::now();
+        let mut patience = self.patience(deadline);
+        loop {
+            let attempt = match known_leader(&self.raft) {
+                None => Attempt::NotThere,
+                Some(leader) if leader == self.id => {
+                    let submission = Submission {
+                        command: Arc::clone(&command),
+                        by: by.clone(),
+                        request: request.clone(),
+                        deadline,
+                    };
+                    self.propose(submission).await?
+                }
+                Some(leader) => {
+                    let bytes = encoded.get_or_insert_with(|| record::encode_command(&command));
+                    let call = self
+                        .peers
+                        .forward(leader, &by, &request, bytes.clone(), deadline);
+                    match call.await {
+                        Ok(reply) => match record::decode_forward_outcome(&reply) {
+                            Ok(record::ForwardOutcome::Answered(answer)) => {
+                                Attempt::Done(Ok(answer))
+                            }
+                            Ok(record::ForwardOutcome::Rejected(rejection)) => {
+                                Attempt::Done(Err(WriteError::Rejected(rejection)))
+                            }
+                            Ok(record::ForwardOutcome::TooLong(cause)) => {
+                                Attempt::Done(Err(WriteError::TooLong(cause)))
+                            }
+                            Ok(record::ForwardOutcome::NotLeader) => Attempt::NotThere,
+                            Ok(record::ForwardOutcome::Unknown) => Attempt::Unanswered,
+                            Err(cause) => {
+                                return Err(WriteError::Garbled {
+                                    node: leader,
+                                    cause,
+                                });
+                            }
+                        },
+                        Err(CallError::NotSent(_)) => Attempt::NotThere,
+                        Err(CallError::Unanswered(_)) => Attempt::Unanswered,
+                    }
+                }
+            };
+            match attempt {
+                Attempt::Done(result) => {
+                    self.leaderless.store(false, Ordering::Relaxed);
+                    return result;
+                }
+                Attempt::NotThere => {}
+                Attempt::Unanswered => {
+                    in_flight = true;
+                    // It is worth the whole deadline to learn what became of it.
+                    patience = deadline;
+                }
+            }
+            if !self.pause(patience).await {
+                self.waited(started);
+                if in_flight {
+                    return Err(WriteError::Unknown);
+                }
+                return Err(WriteError::NoLeader(self.missing()));
+            }
+        }
+    }
+
+    /// A command another node has forwarded: only if this node leads.
+    pub async fn write_here(&self, submission: Submission) -> record::ForwardOutcome {
+        match self.proposer.propose(submission).await {
+            Ok(answer) => record::ForwardOutcome::Answered(answer),
+            Err(ProposeError::Rejected(rejection)) => record::ForwardOutcome::Rejected(rejection),
+            Err(ProposeError::NotLeader | ProposeError::Stopped) => {
+                record::ForwardOutcome::NotLeader
+            }
+            Err(ProposeError::TooLong(cause)) => record::ForwardOutcome::TooLong(cause),
+            Err(ProposeError::Unknown) => record::ForwardOutcome::Unknown,
+        }
+    }
+
+    /// The index a linearizable read must have applied.
+    ///
+    /// # Errors
+    /// [`ReadError`], at `deadline` at the latest.
+    pub async fn read_index(&self, deadline: Instant) -> Result<u64, ReadError> {
+        let started = Instant::now();
+        let patience = self.patience(deadline);
+        loop {
+            let index = match known_leader(&self.raft) {
+                None => None,
+                Some(leader) if leader == self.id => {
+                    match tokio::time::timeout_at(patience, read_index(&self.raft)).await {
+                        Ok(Ok(index)) => Some(index),
+                        Ok(Err(ReadIndexError::Stopped)) => return Err(ReadError::Stopped),
+                        Ok(Err(ReadIndexError::NotLeader | ReadIndexError::NoQuorum)) | Err(_) => {
+                            None
+                        }
+                    }
+                }
+                Some(leader) => self.peers.read_index(leader, patience).await.ok(),
+            };
+            if let Some(index) = index {
+                self.leaderless.store(false, Ordering::Relaxed);
+                return Ok(index);
+            }
+            if !self.pause(patience).await {
+                self.waited(started);
+                return Err(ReadError::NoLeader(self.missing()));
+            }
+        }
+    }
+
+    async fn propose(
+        &self,
+        submission: Submission,
+    ) -> Result<Attempt<Result<Answer, WriteError>>, WriteError> {
+        Ok(match self.proposer.propose(submission).await {
+            Ok(answer) => Attempt::Done(Ok(answer)),
+            Err(ProposeError::Rejected(rejection)) => {
+                Attempt::Done(Err(WriteError::Rejected(rejection)))
+            }
+            Err(ProposeError::TooLong(cause)) => return Err(WriteError::TooLong(cause)),
+            Err(ProposeError::NotLeader) => Attempt::NotThere,
+            Err(ProposeError::Unknown) => Attempt::Unanswered,
+            Err(ProposeError::Stopped) => return Err(WriteError::Stopped),
+        })
+    }
+
+    /// Until when a call looks for a leader.
+    fn patience(&self, deadline: Instant) -> Instant {
+        if self.leaderless.load(Ordering::Relaxed) {
+            Instant::now()
+        } else {
+            deadline.min(Instant::now() + ELECTION_PATIENCE)
+        }
+    }
+
+    /// Remembers that an election's time has passed without a leader.
+    fn waited(&self, started: Instant) {
+        if started.elapsed() >= ELECTION_PATIENCE {
+            self.leaderless.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Waits for another leader, or a moment; false when patience is over.
+    async fn pause(&self, patience: Instant) -> bool {
+        let until = patience.min(Instant::now() + ATTEMPT_PAUSE);
+        let mut metrics = self.raft.server_metrics();
+        let before = metrics.borrow_watched().current_leader;
+        let changed = async {
+            while metrics.borrow_watched().current_leader == before {
+                if metrics.changed().await.is_err() {
+                    std::future::pending::<()>().await;
+                }
+            }
+        };
+        // Either way another attempt is due.
+        let _timed_out = tokio::time::timeout_at(until, changed).await;
+        Instant::now() < patience
+    }
+
+    fn missing(&self) -> Missing {
+        let metrics = self.raft.metrics();
+        let metrics = metrics.borrow_watched();
+        let membership = metrics.membership_config.membership();
+        let voters: Vec<u64> = membership.voter_ids().collect();
+        let unreachable = voters
+            .iter()
+            .filter(|&&voter| voter != self.id && !self.peers.answers(voter))
+            .map(|voter| {
+                membership
+                    .get_node(voter)
+                    .map_or_else(|| voter.to_string(), |m| m.name.clone())
+            })
+            .collect();
+        Missing {
+            unreachable,
+            voters: voters.len(),
+        }
+    }
+}
+
+impl std::fmt::Display for Missing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.voters == 0 {
+            return f.write_str("the cluster is not formed yet");
+        }
+        let needed = self.voters / 2 + 1;
+        if self.unreachable.is_empty() {
+            write!(
+                f,
+                "{needed} of {} voters must agree, and they have not yet",
+                self.voters
+            )
+        } else {
+            write!(
+                f,
+                "{needed} of {} voters must agree, and {} cannot be reached from here",
+                self.voters,
+                self.unreachable.join(", ")
+            )
+        }
+    }
+}

@@ -1,0 +1,460 @@
+//! The life of a node: from its configuration to its last flush.
+//!
+//! Start: certificates, store, Raft, port, parts. Stop: leadership is handed
+//! over while calls still finish, then the port closes, Raft stops, the file
+//! being written is finished and the store is flushed. A part that ends early
+//! takes the same road, and its name is in the error.
+
+use crate::{
+    accept,
+    api::{cluster::ClusterApi, hosts::HostsApi, peer::PeerApi},
+    clock::{Clock, SystemClock},
+    cluster::Cluster,
+    config::Config,
+    connect::{Dialer, Timing},
+    formation::{Formation, FormationError},
+    forward::Router,
+    identity::Peer,
+    leader::Leader,
+    limits,
+    network::{Listener, Network, Tcp},
+    peers::{Peers, Transport},
+    publish::{self, Files, PublishOptions, Published, RealFiles},
+    raft::Raft,
+    reads::Reads,
+    tasks::{PartEnded, PartResult, Tasks},
+    tls::{Tls, TlsError},
+};
+use openraft::async_runtime::WatchReceiver as _;
+use proto::{
+    cluster::cluster_service_server::ClusterServiceServer,
+    peer::peer_service_server::PeerServiceServer, v1::hosts_service_server::HostsServiceServer,
+};
+use raft_store::{
+    Identity, OpenError, Store, StoreOptions,
+    raft::{Member, openraft_config},
+    state::StateFault,
+};
+use std::{future::Future, io, net::SocketAddr, path::PathBuf, sync::Arc};
+use tokio::{sync::watch, time::Instant};
+use tokio_util::sync::CancellationToken;
+use tonic::transport::Server;
+
+/// Everything of the world that a node touches; a simulation brings its own.
+#[derive(Clone, Debug)]
+pub struct Seams {
+    /// Addresses and connections.
+    pub network: Arc<dyn Network>,
+    /// Time and chance.
+    pub clock: Arc<dyn Clock>,
+    /// The hosts file.
+    pub files: Arc<dyn Files>,
+    /// Log, snapshots and state.
+    pub store: raft_store::Seams,
+}
+
+/// A node that takes calls.
+#[derive(Clone, Debug)]
+pub struct Serving {
+    /// The node's name.
+    pub name: String,
+    /// The node's id.
+    pub id: u64,
+    /// Where it listens.
+    pub address: SocketAddr,
+}
+
+/// Why a node did not start, or did not end as it should.
+#[derive(Debug, thiserror::Error)]
+pub enum NodeError {
+    /// Certificates or keys.
+    #[error("cannot use the certificates")]
+    Tls(#[from] TlsError),
+    /// The data directory.
+    #[error("cannot open the data directory {directory}")]
+    Store {
+        /// The directory.
+        directory: PathBuf,
+        /// Why.
+        #[source]
+        cause: OpenError,
+    },
+    /// openraft does not start on what the store holds.
+    #[error("cannot start Raft")]
+    Raft(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The port.
+    #[error("cannot listen on {address}: is another program using the port?")]
+    Listen {
+        /// As configured.
+        address: String,
+        /// Why.
+        #[source]
+        cause: io::Error,
+    },
+    /// The node cannot become a member.
+    #[error("cannot become a member of the cluster")]
+    Formation(#[from] FormationError),
+    /// The process cannot hear signals, so it could not be stopped in order.
+    #[error("cannot listen for signals")]
+    Signals(#[source] io::Error),
+    /// A part ended before it was told to, or failed to stop.
+    #[error(transparent)]
+    Part(#[from] PartEnded),
+    /// The store could not be flushed.
+    #[error("cannot close the data directory")]
+    Close(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl Seams {
+    /// The real world.
+    #[must_use]
+    pub fn real() -> Self {
+        Self {
+            network: Arc::new(Tcp),
+            clock: Arc::new(SystemClock),
+            files: Arc::new(RealFiles::new()),
+            store: raft_store::Seams::real(),
+        }
+    }
+}
+
+/// Runs the node of `config` until `stop` completes, and calls `serving` once
+/// it takes calls.
+///
+/// # Errors
+/// [`NodeError`]: the node did not start, or a part of it failed.
+pub async fn serve(
+    config: Config,
+    seams: Seams,
+    stop: impl Future<Output = ()>,
+    serving: impl FnOnce(&Serving),
+) -> Result<(), NodeError> {
+    let mut node = Node::start(config, seams).await?;
+    serving(&node.serving);
+    tokio::select! {
+        () = stop => {
+            tracing::info!("stopping");
+            node.stop().await
+        }
+        ended = node.tasks.ended_early() => {
+            tracing::error!(part = ended.part, "a part ended early; stopping");
+            // The first failure is the one to report.
+            if let Err(error) = node.stop().await {
+                tracing::warn!(error = crate::api::status::chain(&error), "while stopping");
+            }
+            Err(ended.into())
+        }
+    }
+}
+
+/// A running node.
+struct Node {
+    serving: Serving,
+    tasks: Tasks,
+    /// The port's own token: it closes before the other parts stop.
+    port: CancellationToken,
+    port_closed: watch::Receiver<bool>,
+    raft: Raft,
+    peers: Arc<Peers>,
+    store: raft_store::Keeper,
+}
+
+impl Node {
+    async fn start(config: Config, seams: Seams) -> Result<Self, NodeError> {
+        let own = Peer {
+            cluster: config.cluster,
+            node: config.id,
+        };
+        let tls = Tls::load(&config.tls, Arc::clone(&seams.clock))?;
+        tls.must_be(&config.tls, own)?;
+        let certificate_ends = tls.not_after();
+        let (_renewals, tls) = watch::channel(Arc::new(tls));
+
+        let opened = |cause| NodeError::Store {
+            directory: config.data_dir.clone(),
+            cause,
+        };
+        let identity = Identity {
+            cluster: config.cluster.as_u128(),
+            node: config.id,
+        };
+        let disk = Arc::clone(&seams.store.disk);
+        let store = Store::open(
+            seams.store.clone(),
+            &config.data_dir,
+            identity,
+            StoreOptions::default(),
+        )
+        .map_err(opened)?;
+        let Store {
+            log,
+            machine,
+            applied,
+            snapshots,
+            stats,
+            fault,
+            keeper,
+        } = store;
+
+        let dialer = Dialer {
+            network: Arc::clone(&seams.network),
+            tls: tls.clone(),
+            timing: Timing::default(),
+        };
+        let peers = Arc::new(Peers::new(own, dialer));
+        let raft = start_raft(&config, &peers, log, machine).await?;
+        let formation =
+            Formation::open(raft.clone(), disk, config.data_dir.clone()).map(Arc::new)?;
+
+        let listen = |cause| NodeError::Listen {
+            address: config.listen.clone(),
+            cause,
+        };
+        let listener = seams.network.listen(&config.listen).await.map_err(listen)?;
+        let address = listener.local_addr().map_err(listen)?;
+
+        let (leader, proposer) =
+            Leader::new(raft.clone(), applied.clone(), Arc::clone(&seams.clock));
+        let router = Arc::new(Router::new(
+            config.id,
+            raft.clone(),
+            proposer,
+            Arc::clone(&peers),
+        ));
+        let (reads, rounds) = Reads::new(Arc::clone(&router), applied.clone());
+        let (publishing, published) = watch::channel(Published::nothing(config.hosts_path.clone()));
+        let member = Member {
+            name: config.name.clone(),
+            address: config.advertise.clone(),
+        };
+        let cluster = Arc::new(Cluster {
+            cluster: config.cluster,
+            id: config.id,
+            member,
+            raft: raft.clone(),
+            peers: Arc::clone(&peers),
+            applied: applied.clone(),
+            published: published.clone(),
+            stats,
+            certificate_ends,
+        });
+        let apis = Apis {
+            hosts: HostsApi::new(
+                &config.name,
+                Arc::clone(&router),
+                reads,
+                Arc::clone(&seams.clock),
+                published,
+            ),
+            cluster: ClusterApi(Arc::clone(&cluster)),
+            peer: PeerApi {
+                own,
+                raft: raft.clone(),
+                router,
+                cluster,
+                formation: Arc::clone(&formation),
+                snapshots,
+                clock: seams.clock,
+            },
+        };
+
+        let mut tasks = Tasks::default();
+        let (port, closed) = (CancellationToken::new(), watch::Sender::new(false));
+        let port_closed = closed.subscribe();
+        let port_stop = port.clone();
+        tasks.spawn("port", |stop| async move {
+            let served = apis.serve(listener, tls, port_stop).await;
+            closed.send_replace(true);
+            served?;
+            // Told to close, the port has nothing left to do.
+            stop.cancelled().await;
+            Ok(())
+        });
+        let publish = PublishOptions {
+            comments: config.comments,
+            ..PublishOptions::new(config.hosts_path, config.cluster)
+        };
+        tasks.spawn("publish", |stop| async move {
+            Ok(publish::run(stop, applied, publishing, seams.files, publish).await?)
+        });
+        tasks.spawn("reads", |stop| rounds.run(stop));
+        tasks.spawn("leader", |stop| leader.run(stop));
+        let others = Arc::clone(&peers);
+        let watched = raft.clone();
+        tasks.spawn("raft", |stop| alive(watched, stop));
+        tasks.spawn("state", |stop| sound(fault, stop));
+        let initial = config.initial;
+        tasks.spawn("formation", |stop| async move {
+            tokio::select! {
+                formed = formation.form(own.node, &initial, &peers) => formed?,
+                () = stop.cancelled() => return Ok(()),
+            }
+            tracing::info!(node = own.node, "member of a formed cluster");
+            stop.cancelled().await;
+            Ok(())
+        });
+        let serving = Serving {
+            name: config.name,
+            id: config.id,
+            address,
+        };
+        Ok(Self {
+            serving,
+            tasks,
+            port,
+            port_closed,
+            raft,
+            peers: others,
+            store: keeper,
+        })
+    }
+
+    /// The orderly road down; every step has its bound.
+    async fn stop(mut self) -> Result<(), NodeError> {
+        let deadline = Instant::now() + limits::STOP_TIME;
+        hand_over(&self.raft, &self.peers, self.serving.id).await;
+        self.port.cancel();
+        let closed = self.port_closed.wait_for(|closed| *closed);
+        if tokio::time::timeout_at(deadline, closed).await.is_err() {
+            tracing::warn!("calls were still open when the time to stop was over");
+        }
+        let parts = self
+            .tasks
+            .stop(deadline.saturating_duration_since(Instant::now()))
+            .await;
+        if let Err(error) = self.raft.shutdown().await {
+            tracing::warn!(%error, "raft did not stop cleanly");
+        }
+        let store = self.store;
+        let closed = tokio::task::spawn_blocking(move || store.close()).await;
+        closed
+            .map_err(|gone| NodeError::Close(gone.into()))?
+            .map_err(|fault| NodeError::Close(fault.into()))?;
+        parts?;
+        tracing::info!("stopped");
+        Ok(())
+    }
+}
+
+async fn start_raft(
+    config: &Config,
+    peers: &Arc<Peers>,
+    log: raft_store::LogStore,
+    machine: raft_store::StateMachine,
+) -> Result<Raft, NodeError> {
+    let options = openraft_config(&config.raft).map_err(|cause| NodeError::Raft(cause.into()))?;
+    let transport = Transport(Arc::clone(peers));
+    let raft = Raft::new(config.id, Arc::new(options), transport, log, machine).await;
+    raft.map_err(|cause| NodeError::Raft(Box::new(cause)))
+}
+
+/// Ends when Raft does: its log has failed, and nothing may be acknowledged.
+async fn alive(raft: Raft, stop: CancellationToken) -> PartResult {
+    let mut metrics = raft.metrics();
+    loop {
+        if let Err(fatal) = &metrics.borrow_watched().running_state {
+            return Err(fatal.clone().into());
+        }
+        tokio::select! {
+            changed = metrics.changed() => if changed.is_err() {
+                return Err("raft has ended".into());
+            },
+            () = stop.cancelled() => return Ok(()),
+        }
+    }
+}
+
+/// Ends when the state can no longer be stored.
+async fn sound(
+    mut fault: watch::Receiver<Option<StateFault>>,
+    stop: CancellationToken,
+) -> PartResult {
+    tokio::select! {
+        fault = fault.wait_for(Option::is_some) => match fault.ok().and_then(|fault| fault.clone()) {
+            Some(fault) => Err(fault.into()),
+            None => Err("the state's thread has ended".into()),
+        },
+        () = stop.cancelled() => Ok(()),
+    }
+}
+
+/// A leader that stops lets the voter that is furthest along take over, so
+/// that nobody has to wait for an election.
+async fn hand_over(raft: &Raft, peers: &Peers, own: u64) {
+    let mut metrics = raft.metrics();
+    let successor = {
+        let metrics = metrics.borrow_watched();
+        let voters = metrics.membership_config.membership().voter_ids();
+        let candidates = voters.filter(|&voter| voter != own && peers.answers(voter));
+        let matched = metrics.replication.as_ref();
+        candidates
+            .filter_map(|voter| Some((matched?.get(&voter)?.clone(), voter)))
+            .max()
+            .filter(|_| metrics.current_leader == Some(own))
+            .map(|(_, voter)| voter)
+    };
+    let Some(successor) = successor else { return };
+    if let Err(error) = raft.trigger().transfer_leader(successor).await {
+        tracing::warn!(%error, "leadership cannot be handed over");
+        return;
+    }
+    let moved = async {
+        while metrics
+            .borrow_watched()
+            .current_leader
+            .is_none_or(|leader| leader == own)
+        {
+            if metrics.changed().await.is_err() {
+                return;
+            }
+        }
+    };
+    match tokio::time::timeout(limits::HANDOVER_TIME, moved).await {
+        Ok(()) => tracing::info!(to = successor, "leadership handed over"),
+        Err(_) => tracing::warn!(to = successor, "leadership was not taken over in time"),
+    }
+}
+
+/// The services behind the port.
+struct Apis {
+    hosts: HostsApi,
+    cluster: ClusterApi,
+    peer: PeerApi,
+}
+
+impl Apis {
+    async fn serve(
+        self,
+        listener: Box<dyn Listener>,
+        tls: watch::Receiver<Arc<Tls>>,
+        stop: CancellationToken,
+    ) -> PartResult {
+        let (health, health_service) = tonic_health::server::health_reporter();
+        health.set_serving::<HostsServiceServer<HostsApi>>().await;
+        let reflection = tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(proto::DESCRIPTORS)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+            .build_v1()?;
+        let peer = PeerServiceServer::new(self.peer)
+            .max_decoding_message_size(limits::PEER_MESSAGE_BYTES_MAX)
+            .max_encoding_message_size(limits::PEER_MESSAGE_BYTES_MAX);
+        let hosts = HostsServiceServer::new(self.hosts)
+            .max_decoding_message_size(limits::CLIENT_MESSAGE_BYTES_MAX);
+        let Timing { ping, pong, .. } = Timing::default();
+        Server::builder()
+            .max_concurrent_streams(limits::CALLS_PER_CONNECTION)
+            .http2_keepalive_interval(Some(ping * 10))
+            .http2_keepalive_timeout(Some(pong * 10))
+            .add_service(health_service)
+            .add_service(reflection)
+            .add_service(hosts)
+            .add_service(ClusterServiceServer::new(self.cluster))
+            .add_service(peer)
+            .serve_with_incoming_shutdown(
+                accept::incoming(listener, tls, stop.clone()),
+                stop.cancelled_owned(),
+            )
+            .await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,43 @@
+//! Every bound of the node, each with its reason.
+
+use std::time::Duration;
+
+/// Pieces of files and large commands on the wire, 64 KiB: what earlier
+/// clients send and expect.
+pub const CHUNK_BYTES: usize = 64 * 1024;
+
+/// A message between nodes, 4 MiB: gRPC's own default, four times the most
+/// that one append carries.
+pub const PEER_MESSAGE_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// A message of a client, 1 MiB: sixteen chunks, and far above any record.
+pub const CLIENT_MESSAGE_BYTES_MAX: usize = 1024 * 1024;
+
+/// A whole imported file, 64 MiB: some 1,000,000 lines.
+pub const IMPORT_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// A forwarded command: an import as records is up to twice its text.
+pub const COMMAND_BYTES_MAX: usize = 2 * IMPORT_BYTES_MAX;
+
+/// Pieces of a snapshot read ahead of the network: half a MiB.
+pub const SNAPSHOT_PIECES_IN_FLIGHT: usize = 8;
+
+/// Calls one connection may have open at once; further ones wait.
+pub const CALLS_PER_CONNECTION: u32 = 1024;
+
+/// How long a call waits when its caller names no deadline: three elections.
+pub const CALL_TIME: Duration = Duration::from_secs(10);
+
+/// The same for an import.
+pub const IMPORT_TIME: Duration = Duration::from_secs(300);
+
+/// The longest deadline a caller may name; what takes longer is asked again.
+pub const CALL_TIME_MAX: Duration = Duration::from_secs(600);
+
+/// How long a stop may take: calls finish, leadership moves, files are
+/// flushed. Service managers kill after 90 s by default.
+pub const STOP_TIME: Duration = Duration::from_secs(20);
+
+/// How long leadership may take to move when a leader stops; it takes some
+/// 5 ms, and without it the others elect anyway.
+pub const HANDOVER_TIME: Duration = Duration::from_secs(2);

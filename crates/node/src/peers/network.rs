@@ -1,0 +1,211 @@
+//! openraft's network over the peers' channels.
+//!
+//! Each call keeps its deadline. A peer that cannot be reached is reported as
+//! unreachable, so openraft backs off; one that does not answer in time is
+//! not counted as anything but silent.
+
+use super::{Peer, Peers, Purpose, describe};
+use crate::limits;
+use bytes::Bytes;
+use openraft::{
+    RaftNetworkFactory, RaftNetworkV2,
+    errors::{NetworkError, RPCError, ReplicationClosed, StreamingError, Unreachable},
+    network::RPCOption,
+};
+use proto::peer::{Envelope, Reply, peer_service_client::PeerServiceClient};
+use raft_store::{
+    raft::{
+        AppendEntriesRequest, AppendEntriesResponse, Member, RaftSnapshot, RaftVote,
+        SnapshotResponse, TransferLeaderRequest, TransferLeaderResponse, TypeConfig, VoteRequest,
+        VoteResponse,
+    },
+    record::{self, DecodeError, SnapshotOffer},
+    snapshot::SnapshotFile,
+};
+use std::{future::Future, sync::Arc, time::Duration};
+use tonic::{Response, Status, transport::Channel};
+
+/// Makes openraft's connections; they share the channels of [`Peers`].
+#[derive(Clone, Debug)]
+pub struct Transport(pub Arc<Peers>);
+
+/// openraft's connection to one node, for one purpose.
+#[derive(Debug)]
+pub struct Connection {
+    peers: Arc<Peers>,
+    target: u64,
+    purpose: Purpose,
+}
+
+impl RaftNetworkFactory<TypeConfig> for Transport {
+    type Network = Connection;
+
+    async fn new_client(&mut self, target: u64, node: &Member) -> Connection {
+        self.connection(target, node, Purpose::Calls)
+    }
+
+    async fn new_heartbeat_client(&mut self, target: u64, node: &Member) -> Connection {
+        self.connection(target, node, Purpose::Heartbeats)
+    }
+
+    async fn new_snapshot_client(&mut self, target: u64, node: &Member) -> Connection {
+        self.connection(target, node, Purpose::Bulk)
+    }
+}
+
+impl Transport {
+    fn connection(&self, target: u64, node: &Member, purpose: Purpose) -> Connection {
+        self.0.learn(target, node);
+        Connection {
+            peers: Arc::clone(&self.0),
+            target,
+            purpose,
+        }
+    }
+}
+
+type Rpc<T> = Result<T, RPCError<TypeConfig>>;
+
+impl RaftNetworkV2<TypeConfig> for Connection {
+    type SnapshotData = SnapshotFile;
+
+    async fn append_entries(
+        &mut self,
+        request: AppendEntriesRequest,
+        option: RPCOption,
+    ) -> Rpc<AppendEntriesResponse> {
+        let body = record::encode_append_entries_request(&request);
+        let call = |mut client: Client, envelope| async move { client.append(envelope).await };
+        let reply = self
+            .call(self.purpose, body, option.soft_ttl(), call)
+            .await?;
+        decoded(record::decode_append_entries_response(&reply))
+    }
+
+    async fn vote(&mut self, request: VoteRequest, option: RPCOption) -> Rpc<VoteResponse> {
+        let body = record::encode_vote_request(&request);
+        let call = |mut client: Client, envelope| async move { client.vote(envelope).await };
+        let reply = self
+            .call(Purpose::Heartbeats, body, option.soft_ttl(), call)
+            .await?;
+        decoded(record::decode_vote_response(&reply))
+    }
+
+    async fn pre_vote(&mut self, request: VoteRequest, option: RPCOption) -> Rpc<VoteResponse> {
+        let body = record::encode_vote_request(&request);
+        let call = |mut client: Client, envelope| async move { client.pre_vote(envelope).await };
+        let reply = self
+            .call(Purpose::Heartbeats, body, option.soft_ttl(), call)
+            .await?;
+        decoded(record::decode_vote_response(&reply))
+    }
+
+    async fn transfer_leader(
+        &mut self,
+        request: TransferLeaderRequest,
+        option: RPCOption,
+    ) -> Rpc<TransferLeaderResponse> {
+        let body = record::encode_transfer_leader_request(&request);
+        let call =
+            |mut client: Client, envelope| async move { client.transfer_leader(envelope).await };
+        let reply = self
+            .call(Purpose::Heartbeats, body, option.soft_ttl(), call)
+            .await?;
+        decoded(record::decode_transfer_leader_response(&reply))
+    }
+
+    async fn full_snapshot(
+        &mut self,
+        vote: RaftVote,
+        snapshot: RaftSnapshot,
+        cancel: impl Future<Output = ReplicationClosed> + Send + 'static,
+        option: RPCOption,
+    ) -> Result<SnapshotResponse, StreamingError<TypeConfig>> {
+        let peer = self.peer()?;
+        let offer = SnapshotOffer {
+            vote,
+            meta: snapshot.meta,
+            len: snapshot.snapshot.len(),
+        };
+        let head = record::encode_snapshot_offer(&offer);
+        let route = self.peers.route(self.target);
+        let (pieces, received) = tokio::sync::mpsc::channel(limits::SNAPSHOT_PIECES_IN_FLIGHT);
+        let reading = async move {
+            let (mut body, mut offset) = (head, 0);
+            loop {
+                let envelope = Envelope {
+                    route: Some(route.clone()),
+                    body,
+                };
+                if pieces.send(envelope).await.is_err() {
+                    break; // The call has ended; it says why.
+                }
+                body = snapshot.snapshot.read_at(offset, limits::CHUNK_BYTES)?;
+                if body.is_empty() {
+                    break;
+                }
+                offset += body.len() as u64;
+            }
+            Ok::<_, std::io::Error>(())
+        };
+        let mut client = peer.client(Purpose::Bulk);
+        let stream = tokio_stream::wrappers::ReceiverStream::new(received);
+        let sending = tokio::time::timeout(option.hard_ttl(), client.snapshot(stream));
+        let both = async { tokio::join!(reading, sending) };
+        let (read, sent) = tokio::select! {
+            both = both => both,
+            closed = cancel => return Err(StreamingError::Closed(closed)),
+        };
+        read.map_err(|cause| NetworkError::new(&cause))?;
+        let sent = sent.map_err(|_| silent(option.hard_ttl()))?;
+        peer.note(sent.is_ok());
+        let reply = sent.map_err(|status| failed(&status))?.into_inner().body;
+        Ok(decoded(record::decode_snapshot_response(&reply))?)
+    }
+}
+
+type Client = PeerServiceClient<Channel>;
+
+impl Connection {
+    async fn call<F>(
+        &self,
+        purpose: Purpose,
+        body: Bytes,
+        timeout: Duration,
+        call: impl FnOnce(Client, Envelope) -> F,
+    ) -> Rpc<Bytes>
+    where
+        F: Future<Output = Result<Response<Reply>, Status>>,
+    {
+        let peer = self.peer()?;
+        let envelope = Envelope {
+            route: Some(self.peers.route(self.target)),
+            body,
+        };
+        let called = tokio::time::timeout(timeout, call(peer.client(purpose), envelope)).await;
+        peer.note(matches!(called, Ok(Ok(_))));
+        match called {
+            Ok(Ok(reply)) => Ok(reply.into_inner().body),
+            Ok(Err(status)) => Err(failed(&status)),
+            Err(_) => Err(silent(timeout)),
+        }
+    }
+
+    fn peer(&self) -> Rpc<Arc<Peer>> {
+        self.peers.get(self.target).ok_or_else(|| {
+            Unreachable::from_string(format!("node {} is not a member", self.target)).into()
+        })
+    }
+}
+
+fn failed(status: &Status) -> RPCError<TypeConfig> {
+    Unreachable::from_string(describe(status)).into()
+}
+
+fn silent(timeout: Duration) -> RPCError<TypeConfig> {
+    NetworkError::from_string(format!("no answer within {timeout:?}")).into()
+}
+
+fn decoded<T>(result: Result<T, DecodeError>) -> Rpc<T> {
+    result.map_err(|cause| NetworkError::new(&cause).into())
+}

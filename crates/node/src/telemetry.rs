@@ -1,0 +1,35 @@
+//! Log lines: events with fields, to standard error, as text or JSON.
+
+use crate::config::{LogConfig, LogFormat};
+use std::io::{self, IsTerminal as _};
+use tracing_subscriber::EnvFilter;
+
+/// Why logging could not begin.
+#[derive(Debug, thiserror::Error)]
+#[error("`{level}` is no log level or filter: use error, warn, info, debug or trace")]
+pub struct InvalidLevel {
+    level: String,
+    #[source]
+    cause: tracing_subscriber::filter::ParseError,
+}
+
+/// Sends events to standard error for the rest of the process's life.
+///
+/// `RUST_LOG` wins over the configured level. A second call changes nothing.
+///
+/// # Errors
+/// The level is no filter.
+pub fn start(log: &LogConfig) -> Result<(), InvalidLevel> {
+    let level = std::env::var("RUST_LOG").unwrap_or_else(|_| log.level.clone());
+    let filter = EnvFilter::try_new(&level).map_err(|cause| InvalidLevel { level, cause })?;
+    let lines = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal());
+    // Only a second call can fail, and the first one's choice stands.
+    let _already_started = match log.format {
+        LogFormat::Text => lines.try_init(),
+        LogFormat::Json => lines.json().flatten_event(true).try_init(),
+    };
+    Ok(())
+}
