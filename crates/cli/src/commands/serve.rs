@@ -1,0 +1,84 @@
+//! `serve`: runs a node until it is told to stop.
+//!
+//! Standard output gets one line, when the node takes calls; everything else
+//! is a log line on standard error. SIGTERM and SIGINT stop it in order.
+
+use node::{NodeError, Seams, config::Config, telemetry};
+use std::{
+    error::Error,
+    io::{self, Write as _},
+    path::Path,
+    process::ExitCode,
+    thread,
+};
+use tokio::{
+    runtime,
+    signal::unix::{SignalKind, signal},
+};
+
+/// The configuration is wrong; no port was bound (`EX_USAGE` of sysexits.h).
+const BAD_CONFIGURATION: u8 = 64;
+
+/// Runs the node of the configuration at `path`.
+pub(crate) fn run(path: &Path) -> ExitCode {
+    let config = match Config::load(path) {
+        Ok(config) => config,
+        Err(error) => return fail(BAD_CONFIGURATION, &error),
+    };
+    if let Err(error) = telemetry::start(&config.log) {
+        return fail(BAD_CONFIGURATION, &error);
+    }
+    match live(config) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(1, &*error),
+    }
+}
+
+fn live(config: Config) -> Result<(), Box<dyn Error>> {
+    // Two at least: heartbeats go on while one thread is busy with an import.
+    let threads = thread::available_parallelism().map_or(2, |n| n.get().clamp(2, 4));
+    let runtime = runtime::Builder::new_multi_thread()
+        .worker_threads(threads)
+        .max_blocking_threads(4)
+        .enable_all()
+        .build()?;
+    let served: Result<(), NodeError> = runtime.block_on(async {
+        let (mut terminate, mut interrupt) =
+            match (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) {
+                (Ok(terminate), Ok(interrupt)) => (terminate, interrupt),
+                (Err(cause), _) | (_, Err(cause)) => return Err(NodeError::Signals(cause)),
+            };
+        let stop = async move {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+        };
+        node::serve(config, Seams::real(), stop, |serving| {
+            tracing::info!(node = %serving.name, id = serving.id, address = %serving.address, "serving");
+            // Whoever started the node may have closed the pipe; the log says it too.
+            let _unread = writeln!(
+                io::stdout(),
+                "router-hosts: node {} (id {}) serves {}",
+                serving.name,
+                serving.id,
+                serving.address
+            );
+        })
+        .await
+    });
+    Ok(served?)
+}
+
+/// The last line of a node that fails: what, and every cause.
+fn fail(status: u8, error: &dyn Error) -> ExitCode {
+    let mut line = format!("router-hosts: {error}");
+    let mut source = error.source();
+    while let Some(cause) = source {
+        line = format!("{line}: {cause}");
+        source = cause.source();
+    }
+    // Nowhere is left to say that standard error is closed.
+    let _closed = writeln!(io::stderr(), "{line}");
+    ExitCode::from(status)
+}
