@@ -10,7 +10,7 @@ use std::{
     path::{Path, PathBuf},
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     thread,
     time::Duration,
@@ -199,34 +199,32 @@ fn a_reader_never_sees_a_torn_file() {
     let (_dir, path) = place();
     let mut history = History::of(300);
     replace(&path, &history.rendered()).unwrap();
-    let done = AtomicBool::new(false);
+    let (done, seen) = (AtomicBool::new(false), AtomicU64::new(0));
     thread::scope(|scope| {
         let reader = scope.spawn(|| {
-            let (mut reads, mut seen, mut last) = (0_u64, 0_u64, 0);
+            let mut last = 0;
             while !done.load(Ordering::Relaxed) {
                 let bytes = fs::read(&path).expect("the file is never gone");
-                assert!(
-                    verify(&bytes),
-                    "torn at read {reads}: {} bytes",
-                    bytes.len()
-                );
+                assert!(verify(&bytes), "torn: {} bytes after {last}", bytes.len());
                 let revision = header(&bytes).unwrap().revision.get();
                 assert!(revision >= last, "{revision} after {last}");
-                seen += u64::from(revision > last);
+                seen.fetch_add(u64::from(revision > last), Ordering::Relaxed);
                 last = revision;
-                reads += 1;
             }
-            (reads, seen)
         });
-        for _ in 0..200 {
+        // A busy machine may let the reader see few of the 200: then there are more.
+        for rewrites in 0..5_000 {
+            if reader.is_finished() || (rewrites >= 200 && seen.load(Ordering::Relaxed) >= 50) {
+                break;
+            }
             history.add();
             replace(&path, &history.rendered()).unwrap();
         }
         done.store(true, Ordering::Relaxed);
-        let (reads, seen) = reader.join().unwrap();
+        reader.join().unwrap();
         assert!(
-            reads >= 50 && seen >= 20,
-            "{reads} reads saw {seen} revisions"
+            seen.load(Ordering::Relaxed) >= 50,
+            "only {seen:?} revisions were seen"
         );
     });
 }
