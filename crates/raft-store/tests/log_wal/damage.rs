@@ -9,7 +9,7 @@ use raft_store::{
 
 use crate::driver::{DIR, Driver, Model, Step, append, entry, id, open};
 
-/// A log of four segments, the last two of which are not full, and what it
+/// A log of four segments, the last of which is not full, and what it
 /// holds.
 fn written() -> (MemoryDisk, Model, Vec<PathBuf>) {
     let mut driver = Driver::new(MemoryDisk::new()).unwrap();
