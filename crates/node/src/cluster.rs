@@ -2,6 +2,7 @@
 
 use crate::{
     identity::ClusterId,
+    lookout::{Sight, diverging},
     peers::Peers,
     publish::{self, Published},
     raft::{Raft, known_leader},
@@ -40,6 +41,8 @@ pub struct Cluster {
     pub stats: StoreStats,
     /// When this node's certificate ends.
     pub certificate_ends: Timestamp,
+    /// What this node has seen of its own clock.
+    pub sight: watch::Receiver<Sight>,
 }
 
 /// How long a peer may take to say how it is.
@@ -67,7 +70,7 @@ impl Cluster {
             address: self.member.address.clone(),
             role: role(metrics.state).into(),
             reachable: true,
-            problem: String::new(),
+            problem: self.clock_problem().unwrap_or_default(),
             term: metrics.current_term,
             last_log_index: metrics.last_log_index.unwrap_or(0),
             applied: applied.index().unwrap_or(0),
@@ -90,6 +93,15 @@ impl Cluster {
                 snapshot_bytes: size.snapshot_bytes,
             }),
         }
+    }
+
+    fn clock_problem(&self) -> Option<String> {
+        let ms = self.sight.borrow().clock_off_ms?;
+        let way = if ms > 0 { "ahead of" } else { "behind" };
+        Some(format!(
+            "its clock is {} s {way} the others': it does not lead",
+            ms.abs() / 1000
+        ))
     }
 
     /// Every member's state, asked now, and the verdict over them.
@@ -165,7 +177,7 @@ impl Cluster {
     }
 
     /// The members as the log knows them; before there is one, only this node.
-    fn members(&self) -> BTreeMap<u64, Member> {
+    pub(crate) fn members(&self) -> BTreeMap<u64, Member> {
         let metrics = self.raft.metrics();
         let metrics = metrics.borrow_watched();
         let nodes = metrics.membership_config.membership().nodes();
@@ -238,7 +250,15 @@ impl Cluster {
                 ));
             }
         }
-        troubles.extend(diverging(nodes));
+        for node in nodes
+            .iter()
+            .filter(|node| node.reachable && !node.problem.is_empty())
+        {
+            troubles.push(format!("{}: {}", node.name, node.problem));
+        }
+        if let [first, others @ ..] = nodes {
+            troubles.extend(diverging(first, others));
+        }
         if troubles.is_empty() {
             let explanation = format!("healthy: all {} nodes answer", nodes.len());
             return (Verdict::Healthy, explanation);
@@ -248,22 +268,6 @@ impl Cluster {
             format!("degraded: {}", troubles.join("; ")),
         )
     }
-}
-
-/// Nodes that applied the same entries and hold different states: a fault of
-/// this program or of a disk, and never to be silent about.
-fn diverging(nodes: &[NodeStatus]) -> impl Iterator<Item = String> {
-    let reachable = || nodes.iter().filter(|node| node.reachable);
-    reachable().flat_map(move |a| {
-        reachable()
-            .filter(move |b| a.id < b.id && a.applied == b.applied && a.digest != b.digest)
-            .map(move |b| {
-                format!(
-                    "{} and {} differ at log index {}",
-                    a.name, b.name, a.applied
-                )
-            })
-    })
 }
 
 fn role(state: ServerState) -> Role {
@@ -277,29 +281,4 @@ fn role(state: ServerState) -> Role {
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn node(id: u64, applied: u64, digest: &str) -> NodeStatus {
-        NodeStatus {
-            id,
-            name: format!("n{id}"),
-            reachable: true,
-            applied,
-            digest: digest.into(),
-            ..Default::default()
-        }
-    }
-
-    #[test]
-    fn a_divergence_at_one_index_is_named_and_other_indexes_are_not_compared() {
-        let nodes = [node(1, 5, "a"), node(2, 5, "b"), node(3, 6, "c")];
-        let found: Vec<_> = diverging(&nodes).collect();
-        assert_eq!(found, ["n1 and n2 differ at log index 5"]);
-        let nodes = [node(1, 5, "a"), node(2, 5, "a")];
-        assert_eq!(diverging(&nodes).count(), 0);
-    }
 }

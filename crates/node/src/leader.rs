@@ -10,6 +10,7 @@
 
 use crate::{
     clock::Clock,
+    lookout::Sight,
     raft::{Raft, ReadIndexError, read_index},
     tasks::PartResult,
 };
@@ -75,6 +76,7 @@ pub struct Leader {
     raft: Raft,
     applied: watch::Receiver<Arc<Applied>>,
     clock: Arc<dyn Clock>,
+    sight: watch::Receiver<Sight>,
     queue: mpsc::Receiver<Pending>,
     in_flight: FuturesUnordered<BoxFuture<'static, Landed>>,
 }
@@ -147,6 +149,7 @@ impl Leader {
         raft: Raft,
         applied: watch::Receiver<Arc<Applied>>,
         clock: Arc<dyn Clock>,
+        sight: watch::Receiver<Sight>,
     ) -> (Self, Proposer) {
         let (sender, queue) = mpsc::channel(QUEUE_MAX);
         let in_flight = FuturesUnordered::new();
@@ -155,6 +158,7 @@ impl Leader {
                 raft,
                 applied,
                 clock,
+                sight,
                 queue,
                 in_flight,
             },
@@ -192,6 +196,10 @@ impl Leader {
         let Some(leadership) = Leadership::current(&self.raft) else {
             return reply(pending, Err(ProposeError::NotLeader));
         };
+        if self.sight.borrow().clock_off_ms.is_some() {
+            // Its stamps would be wrong; the lookout has another node lead.
+            return reply(pending, Err(ProposeError::NotLeader));
+        }
         let projection = Arc::clone(&self.applied.borrow().projection);
         let Submission {
             command,

@@ -14,9 +14,11 @@ use crate::{
     connect::{Dialer, Timing},
     formation::{Formation, FormationError},
     forward::Router,
+    handover,
     identity::Peer,
     leader::Leader,
     limits,
+    lookout::{Lookout, Sight},
     network::{Listener, Network, Tcp},
     peers::{Peers, Transport},
     publish::{self, Files, PublishOptions, Published, RealFiles},
@@ -213,8 +215,13 @@ impl Node {
         let listener = seams.network.listen(&config.listen).await.map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
 
-        let (leader, proposer) =
-            Leader::new(raft.clone(), applied.clone(), Arc::clone(&seams.clock));
+        let (sight, seen) = watch::channel(Sight::default());
+        let (leader, proposer) = Leader::new(
+            raft.clone(),
+            applied.clone(),
+            Arc::clone(&seams.clock),
+            seen.clone(),
+        );
         let router = Arc::new(Router::new(
             config.id,
             raft.clone(),
@@ -237,7 +244,14 @@ impl Node {
             published: published.clone(),
             stats,
             certificate_ends,
+            sight: seen,
         });
+        let lookout = Lookout {
+            cluster: Arc::clone(&cluster),
+            peers: Arc::clone(&peers),
+            clock: Arc::clone(&seams.clock),
+            sight,
+        };
         let apis = Apis {
             hosts: HostsApi::new(
                 &config.name,
@@ -272,6 +286,7 @@ impl Node {
         });
         let publish = PublishOptions {
             comments: config.comments,
+            work: seams.store.work,
             ..PublishOptions::new(config.hosts_path, config.cluster)
         };
         tasks.spawn("publish", |stop| async move {
@@ -279,6 +294,7 @@ impl Node {
         });
         tasks.spawn("reads", |stop| rounds.run(stop));
         tasks.spawn("leader", |stop| leader.run(stop));
+        tasks.spawn("lookout", |stop| lookout.run(stop));
         let others = Arc::clone(&peers);
         let watched = raft.clone();
         tasks.spawn("raft", |stop| alive(watched, stop));
@@ -312,7 +328,7 @@ impl Node {
     /// The orderly road down; every step has its bound.
     async fn stop(mut self) -> Result<(), NodeError> {
         let deadline = Instant::now() + limits::STOP_TIME;
-        hand_over(&self.raft, &self.peers, self.serving.id).await;
+        handover::hand_over(&self.raft, &self.peers, self.serving.id).await;
         self.port.cancel();
         let closed = self.port_closed.wait_for(|closed| *closed);
         if tokio::time::timeout_at(deadline, closed).await.is_err() {
@@ -375,43 +391,6 @@ async fn sound(
             None => Err("the state's thread has ended".into()),
         },
         () = stop.cancelled() => Ok(()),
-    }
-}
-
-/// A leader that stops lets the voter that is furthest along take over, so
-/// that nobody has to wait for an election.
-async fn hand_over(raft: &Raft, peers: &Peers, own: u64) {
-    let mut metrics = raft.metrics();
-    let successor = {
-        let metrics = metrics.borrow_watched();
-        let voters = metrics.membership_config.membership().voter_ids();
-        let candidates = voters.filter(|&voter| voter != own && peers.answers(voter));
-        let matched = metrics.replication.as_ref();
-        candidates
-            .filter_map(|voter| Some((matched?.get(&voter)?.clone(), voter)))
-            .max()
-            .filter(|_| metrics.current_leader == Some(own))
-            .map(|(_, voter)| voter)
-    };
-    let Some(successor) = successor else { return };
-    if let Err(error) = raft.trigger().transfer_leader(successor).await {
-        tracing::warn!(%error, "leadership cannot be handed over");
-        return;
-    }
-    let moved = async {
-        while metrics
-            .borrow_watched()
-            .current_leader
-            .is_none_or(|leader| leader == own)
-        {
-            if metrics.changed().await.is_err() {
-                return;
-            }
-        }
-    };
-    match tokio::time::timeout(limits::HANDOVER_TIME, moved).await {
-        Ok(()) => tracing::info!(to = successor, "leadership handed over"),
-        Err(_) => tracing::warn!(to = successor, "leadership was not taken over in time"),
     }
 }
 

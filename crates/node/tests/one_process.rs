@@ -2,6 +2,8 @@
 //! each, and one file everywhere.
 #![expect(
     clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
     reason = "the helpers of these tests stop them where they fail"
 )]
 
@@ -18,7 +20,7 @@ use proto::{
     v1::{self, hosts_service_client::HostsServiceClient},
 };
 use std::{fs, path::Path, time::Duration};
-use tokio::{sync::oneshot, task::JoinHandle};
+use tokio::{sync::oneshot, task::JoinSet};
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
 
 const VALID: Duration = Duration::from_secs(3600);
@@ -26,7 +28,7 @@ const VALID: Duration = Duration::from_secs(3600);
 struct Node {
     channel: Channel,
     stop: oneshot::Sender<()>,
-    ended: JoinHandle<Result<(), node::NodeError>>,
+    ended: JoinSet<Result<(), node::NodeError>>,
 }
 
 fn free_ports<const N: usize>() -> [u16; N] {
@@ -76,7 +78,8 @@ fn prepare(
 
 fn start(config: Config, channel: Channel) -> Node {
     let (stop, stopped) = oneshot::channel();
-    let ended = tokio::task::spawn(async move {
+    let mut ended = JoinSet::new();
+    ended.spawn(async move {
         let stop = async {
             let _dropped = stopped.await;
         };
@@ -163,11 +166,11 @@ async fn a_write_through_each_node_is_in_the_file_of_all() {
         let Node {
             channel,
             stop,
-            ended,
+            mut ended,
         } = node;
         drop(channel);
         stop.send(()).unwrap();
-        ended.await.unwrap().unwrap();
+        ended.join_next().await.unwrap().unwrap().unwrap();
     }
 }
 

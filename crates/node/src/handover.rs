@@ -1,0 +1,43 @@
+//! Leadership moves before a leader stops leading, so that nobody has to wait
+//! for an election.
+
+use crate::{limits, peers::Peers, raft::Raft};
+use openraft::async_runtime::WatchReceiver as _;
+
+/// If this node leads, has the reachable voter that is furthest along take
+/// over, and waits until it has, [`limits::HANDOVER_TIME`] at the most. Without
+/// such a voter the others elect when this one is gone.
+pub async fn hand_over(raft: &Raft, peers: &Peers, own: u64) {
+    let mut metrics = raft.metrics();
+    let successor = {
+        let metrics = metrics.borrow_watched();
+        let voters = metrics.membership_config.membership().voter_ids();
+        let candidates = voters.filter(|&voter| voter != own && peers.answers(voter));
+        let matched = metrics.replication.as_ref();
+        candidates
+            .filter_map(|voter| Some((*matched?.get(&voter)?, voter)))
+            .max()
+            .filter(|_| metrics.current_leader == Some(own))
+            .map(|(_, voter)| voter)
+    };
+    let Some(successor) = successor else { return };
+    if let Err(error) = raft.trigger().transfer_leader(successor).await {
+        tracing::warn!(%error, "leadership cannot be handed over");
+        return;
+    }
+    let moved = async {
+        while metrics
+            .borrow_watched()
+            .current_leader
+            .is_none_or(|leader| leader == own)
+        {
+            if metrics.changed().await.is_err() {
+                return;
+            }
+        }
+    };
+    match tokio::time::timeout(limits::HANDOVER_TIME, moved).await {
+        Ok(()) => tracing::info!(to = successor, "leadership handed over"),
+        Err(_) => tracing::warn!(to = successor, "leadership was not taken over in time"),
+    }
+}
