@@ -14,6 +14,8 @@ use tokio_rustls::client::TlsStream;
 pub(crate) struct Watched {
     stream: TlsStream<TcpStream>,
     seen: Arc<Seen>,
+    /// Why writing failed, until the node's last words are read.
+    broken: Option<io::Error>,
 }
 
 /// What was seen on a connection.
@@ -53,6 +55,7 @@ impl Watched {
         Self {
             stream,
             seen: Arc::default(),
+            broken: None,
         }
     }
 
@@ -61,15 +64,32 @@ impl Watched {
         Arc::clone(&self.seen)
     }
 
-    /// A node that refuses us writes why and closes: writing may fail before
-    /// anybody has read the reason, so it is read here.
-    fn last_words(&mut self, context: &mut Context<'_>) {
-        let mut bytes = [0; 256];
-        let mut unread = ReadBuf::new(&mut bytes);
-        if let Poll::Ready(Err(error)) = Pin::new(&mut self.stream).poll_read(context, &mut unread)
-        {
-            self.seen.note(&error);
+    /// A node that refuses us writes why and closes. Writing may fail before
+    /// that is read, and whoever writes gives up then: so the error is held
+    /// back until the other direction has ended too, which it does at once on
+    /// a connection that is broken.
+    fn last_words(&mut self, context: &mut Context<'_>, error: io::Error) -> Poll<io::Error> {
+        self.seen.note(&error);
+        self.broken = Some(error);
+        self.poll_broken(context)
+    }
+
+    fn poll_broken(&mut self, context: &mut Context<'_>) -> Poll<io::Error> {
+        loop {
+            let mut bytes = [0; 256];
+            let mut unread = ReadBuf::new(&mut bytes);
+            match ready!(Pin::new(&mut self.stream).poll_read(context, &mut unread)) {
+                // Nobody is left to take what a broken connection still brings.
+                Ok(()) if !unread.filled().is_empty() => {}
+                Ok(()) => break,
+                Err(error) => {
+                    self.seen.note(&error);
+                    break;
+                }
+            }
         }
+        let error = self.broken.take();
+        Poll::Ready(error.unwrap_or_else(|| io::ErrorKind::BrokenPipe.into()))
     }
 }
 
@@ -100,22 +120,24 @@ impl AsyncWrite for Watched {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        let written = ready!(Pin::new(&mut this.stream).poll_write(context, bytes));
-        if let Err(error) = &written {
-            this.seen.note(error);
-            this.last_words(context);
+        if this.broken.is_some() {
+            return this.poll_broken(context).map(Err);
         }
-        Poll::Ready(written)
+        match ready!(Pin::new(&mut this.stream).poll_write(context, bytes)) {
+            Ok(written) => Poll::Ready(Ok(written)),
+            Err(error) => this.last_words(context, error).map(Err),
+        }
     }
 
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        let flushed = ready!(Pin::new(&mut this.stream).poll_flush(context));
-        if let Err(error) = &flushed {
-            this.seen.note(error);
-            this.last_words(context);
+        if this.broken.is_some() {
+            return this.poll_broken(context).map(Err);
         }
-        Poll::Ready(flushed)
+        match ready!(Pin::new(&mut this.stream).poll_flush(context)) {
+            Ok(()) => Poll::Ready(Ok(())),
+            Err(error) => this.last_words(context, error).map(Err),
+        }
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -1,0 +1,299 @@
+//! The commands, one after the other.
+
+use crate::node::Node;
+use crate::run::{Ended, Place};
+use proto::cluster::PublishOutcome;
+use proto::cluster::publish_outcome::Result as Outcome;
+use serde_json::json;
+use std::fs;
+
+struct Bench {
+    place: Place,
+    node: Node,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let place = Place::new();
+        let node = place.node();
+        Self { place, node }
+    }
+
+    fn run(&self, line: &str) -> Ended {
+        let arguments: Vec<&str> = line.split_whitespace().collect();
+        self.place.run(&[&self.node.address], &arguments)
+    }
+
+    fn add(&self, ip: &str, name: &str, more: &str) -> String {
+        let line = format!("host add --ip {ip} --hostname {name} -f json {more}");
+        self.run(&line).json()["id"].as_str().unwrap().to_owned()
+    }
+}
+
+#[test]
+fn a_host_is_added_found_changed_and_deleted() {
+    let bench = Bench::new();
+    let id = bench.add(
+        "10.0.0.7",
+        "NAS.lan.",
+        "--alias files.lan --tag home --comment attic",
+    );
+    let nas = bench.run("host get nas.lan").json();
+    assert_eq!(nas["id"], id.as_str());
+    assert_eq!(nas["hostname"], "nas.lan");
+    assert_eq!(nas["aliases"], json!(["files.lan"]));
+    assert_eq!(nas["comment"], "attic");
+    assert_eq!(nas["version"], "1");
+    assert_eq!(bench.run("host get files.lan").json(), nas, "by alias");
+    assert_eq!(bench.run(&format!("host get {id}")).json(), nas, "by id");
+    let lower = id.to_lowercase();
+    assert_eq!(bench.run(&format!("host get {lower}")).json(), nas);
+
+    let changed = bench
+        .run("host update nas.lan --ip 10.0.0.8 --clear-aliases --disable --if-version 1")
+        .json();
+    assert_eq!(changed["ip_address"], "10.0.0.8");
+    assert_eq!(changed["aliases"], json!([]));
+    assert_eq!(changed["tags"], json!(["home"]), "what is not named stays");
+    assert_eq!(changed["disabled"], true);
+    assert_eq!(changed["revision"], 2);
+
+    let deleted = bench.run("host delete nas.lan --if-version 2").json();
+    assert_eq!(deleted["deleted"], true);
+    assert_eq!(deleted["id"], id.as_str());
+    assert_eq!(bench.run("host list").json(), json!([]));
+}
+
+#[test]
+fn an_empty_comment_clears_it() {
+    let bench = Bench::new();
+    bench.add("10.0.0.7", "nas.lan", "--comment attic");
+    let update = ["host", "update", "nas.lan", "--comment", ""];
+    let changed = bench.place.run(&[&bench.node.address], &update);
+    assert_eq!(changed.json()["comment"], json!(null));
+}
+
+#[test]
+fn a_stale_version_is_a_conflict_and_an_opaque_one_never_matches() {
+    let bench = Bench::new();
+    bench.add("10.0.0.7", "nas.lan", "");
+    for version in ["7", "v1"] {
+        bench
+            .run(&format!(
+                "host update nas.lan --disable --if-version {version} -f json"
+            ))
+            .refused(3, "VERSION_MISMATCH");
+    }
+}
+
+#[test]
+fn a_taken_address_and_name_is_a_conflict() {
+    let bench = Bench::new();
+    bench.add("10.0.0.7", "nas.lan", "");
+    bench
+        .run("host add --ip 10.0.0.7 --hostname nas.lan -f json")
+        .refused(3, "DUPLICATE");
+}
+
+#[test]
+fn a_name_of_several_hosts_is_refused_with_their_ids() {
+    let bench = Bench::new();
+    let ids = [
+        bench.add("10.0.0.7", "nas.lan", ""),
+        bench.add("10.0.0.8", "backup.lan", "--alias nas.lan"),
+    ];
+    bench.add("10.0.0.9", "mynas.lan", "");
+    for command in ["get", "delete", "update --disable"] {
+        let ended = bench.run(&format!("host {command} nas.lan -f json"));
+        ended.refused(2, "AMBIGUOUS");
+        for id in &ids {
+            assert!(ended.stderr.contains(id), "{}", ended.stderr);
+        }
+        assert!(!ended.stderr.contains("mynas"), "only part of the name");
+    }
+}
+
+#[test]
+fn what_is_not_there_exits_with_4_unless_that_is_fine() {
+    let bench = Bench::new();
+    let absent = "01ARYZ6S41TSV4RRFFQ69G5FAV";
+    for line in [
+        "host get nas.lan -f json",
+        "host delete nas.lan -f json",
+        &format!("host get {absent} -f json"),
+        &format!("host delete {absent} -f json"),
+    ] {
+        bench.run(line).refused(4, "NOT_FOUND");
+    }
+    for name in ["nas.lan", absent] {
+        let deleted = bench
+            .run(&format!("host delete {name} --missing-ok"))
+            .json();
+        assert_eq!(deleted, json!({"id": null, "deleted": false}));
+    }
+}
+
+#[test]
+fn lists_are_filtered_and_paged_and_searches_are_read_first() {
+    let bench = Bench::new();
+    for n in 1..=4 {
+        bench.add(&format!("10.0.0.{n}"), &format!("n{n}.lan"), "--tag lab");
+    }
+    bench.add("192.168.0.1", "gate.lan", "");
+    let names = |line: &str| -> Vec<String> {
+        let found = bench.run(line).json();
+        let found = found.as_array().unwrap().iter();
+        found
+            .map(|host| host["hostname"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    assert_eq!(
+        names("host list --filter tag:lab --limit 2 --offset 1"),
+        ["n2.lan", "n3.lan"]
+    );
+    assert_eq!(names("host search 192.168.0.0/16"), ["gate.lan"]);
+    assert_eq!(
+        names("host search tag:lab 10.0.0.4"),
+        ["n4.lan"],
+        "two terms"
+    );
+    let calls = bench.node.calls().len();
+    bench
+        .run("host search colour:red -f json")
+        .refused(2, "INVALID_ARGUMENT");
+    assert_eq!(bench.node.calls().len(), calls, "nothing was sent");
+}
+
+#[test]
+fn arguments_that_do_not_parse_are_refused_in_json_too() {
+    let bench = Bench::new();
+    let ended = bench.run("host add --ip 10.0.0.300 --hostname nas.lan -f json");
+    ended.refused(2, "INVALID_ARGUMENT");
+    let ended = bench.run("host add --ip 10.0.0.300 --hostname nas.lan");
+    assert_eq!(ended.status, 2);
+    assert!(
+        ended.stderr.contains("is not an IP address"),
+        "{}",
+        ended.stderr
+    );
+    assert!(bench.node.calls().is_empty());
+}
+
+#[test]
+fn waiting_names_every_node_and_fails_for_those_that_cannot_write() {
+    let bench = Bench::new();
+    let node = |name: &str, result: Outcome, problem: &str| PublishOutcome {
+        name: name.to_owned(),
+        result: result.into(),
+        problem: problem.to_owned(),
+        ..Default::default()
+    };
+    let attic = node("attic", Outcome::Published, "");
+    let shed = node("shed", Outcome::Unreachable, "connection refused");
+    bench.node.publishes(vec![attic.clone(), shed]);
+    let ended = bench.run("host add --ip 10.0.0.7 --hostname a.lan --wait -f table");
+    assert_eq!(ended.status, 0, "{}", ended.stderr);
+    assert!(
+        ended.stdout.contains("attic: published"),
+        "{}",
+        ended.stdout
+    );
+    assert!(
+        ended.stdout.contains("shed: unreachable"),
+        "{}",
+        ended.stdout
+    );
+
+    let cellar = node("cellar", Outcome::Failed, "disk full");
+    bench.node.publishes(vec![attic, cellar]);
+    let ended = bench.run("host add --ip 10.0.0.8 --hostname b.lan --wait=published -f json");
+    ended.refused(1, "NOT_PUBLISHED");
+    assert!(ended.stderr.contains("cellar"), "{}", ended.stderr);
+    let report: serde_json::Value = serde_json::from_str(&ended.stdout).unwrap();
+    assert_eq!(report["revision"], 2, "it is committed, and says so");
+    assert_eq!(report["published"][1]["result"], "failed");
+
+    let calls = bench.node.calls().len();
+    let committed = bench.run("host add --ip 10.0.0.9 --hostname c.lan --wait=committed");
+    assert!(committed.json().get("published").is_none());
+    assert_eq!(bench.node.calls().len(), calls + 1, "no second call");
+}
+
+#[test]
+fn an_export_is_a_file_or_standard_output() {
+    let bench = Bench::new();
+    bench.add("10.0.0.7", "nas.lan", "--alias files.lan --comment attic");
+    let shown = bench.run("host export");
+    assert!(
+        shown
+            .stdout
+            .ends_with("10.0.0.7 nas.lan files.lan # attic\n")
+    );
+    let path = bench.place.path("backup");
+    let line = format!("host export -o {}", path.display());
+    let report = bench.run(&line).json();
+    assert_eq!(report["bytes"], shown.stdout.len());
+    assert_eq!(report["revision"], 1);
+    assert_eq!(fs::read_to_string(&path).unwrap(), shown.stdout);
+
+    let line = format!("host export -f json -o {}/x/y", path.display());
+    let ended = bench.run(&line);
+    ended.refused(1, "OUTPUT");
+}
+
+#[test]
+fn a_cluster_is_shown_with_its_verdict() {
+    let bench = Bench::new();
+    let status = bench.run("cluster status").json();
+    assert_eq!(status["verdict"], "degraded");
+    assert_eq!(status["nodes"][1]["reachable"], false);
+    let table = bench.run("cluster status -f table").stdout;
+    assert!(
+        table.ends_with("\ndegraded: n2 is unreachable\n"),
+        "{table}"
+    );
+    let csv = bench.run("cluster status -f csv").stdout;
+    assert_eq!(csv.lines().count(), 3);
+}
+
+#[test]
+fn the_configuration_is_shown_with_its_sources_and_checked() {
+    let bench = Bench::new();
+    let shown = bench.run("config show --server a:1").json();
+    assert_eq!(shown["settings"][0]["value"], "a:1");
+    assert_eq!(shown["settings"][0]["source"], "flag");
+    assert_eq!(shown["settings"][1]["source"], "file");
+    let checked = bench.run("config check -q").json();
+    assert_eq!(
+        checked["identity"],
+        "router-hosts://01ARYZ6S41TSV4RRFFQ69G5FAV/admin/alice"
+    );
+    bench
+        .place
+        .become_client(&bench.place.authority.client(crate::pki::When::Before));
+    bench.run("config check -f json").refused(6, "TLS_EXPIRED");
+    let config = bench.place.write("typo.toml", "servers = []");
+    let ended = crate::run::run(&config, &["config", "show", "-f", "json"], b"");
+    ended.refused(2, "CONFIG");
+    assert!(ended.stderr.contains("did you mean `server`?"));
+    assert!(bench.node.calls().is_empty());
+}
+
+#[test]
+fn completion_and_help_need_no_configuration() {
+    let nowhere = std::path::Path::new("/nonexistent/client.toml");
+    for shell in ["bash", "zsh", "fish"] {
+        let ended = crate::run::run(nowhere, &["completion", shell], b"");
+        assert_eq!(ended.status, 0, "{}", ended.stderr);
+        assert!(ended.stdout.contains("router-hosts"));
+    }
+    for line in [
+        &["--help"][..],
+        &["--version"],
+        &["host", "import", "--help"],
+    ] {
+        assert_eq!(crate::run::run(nowhere, line, b"").status, 0);
+    }
+    let ended = crate::run::run(nowhere, &["host", "list", "-f", "json"], b"");
+    ended.refused(2, "CONFIG");
+}

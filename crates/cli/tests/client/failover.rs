@@ -1,0 +1,164 @@
+//! The next node when one does not answer, one request id for one change, and
+//! an outcome that nobody knows.
+
+use crate::node::{Mood, nobody};
+use crate::pki::{Authority, When};
+use crate::run::Place;
+
+const ADD: [&str; 8] = [
+    "host",
+    "add",
+    "--ip",
+    "10.0.0.7",
+    "--hostname",
+    "nas.lan",
+    "-f",
+    "json",
+];
+
+fn with<'a>(arguments: &[&'a str], more: &[&'a str]) -> Vec<&'a str> {
+    [arguments, more].concat()
+}
+
+#[test]
+fn the_next_node_is_asked_when_one_refuses_the_connection() {
+    let place = Place::new();
+    let node = place.node();
+    let added = place.run(&[&nobody(), &node.address], &ADD).json();
+    assert_eq!(added["hostname"], "nas.lan");
+    assert_eq!(added["revision"], 1);
+    assert_eq!(node.calls().len(), 1);
+}
+
+#[test]
+fn the_next_node_is_asked_when_one_has_no_quorum() {
+    let place = Place::new();
+    let (first, second) = (place.node(), place.node());
+    first.mood(Mood::NoQuorum);
+    let ended = place.run(&[&first.address, &second.address], &ADD);
+    ended.json();
+    assert_eq!((first.hosts(), second.hosts()), (0, 1));
+    assert_eq!(first.calls()[0].1, second.calls()[0].1, "one request id");
+}
+
+#[test]
+fn the_next_node_is_asked_when_one_is_not_trusted() {
+    let place = Place::new();
+    let stranger = Authority::new().node(&["127.0.0.1"], When::Now);
+    let stranger = crate::node::Node::start(&stranger, &place.authority.pem);
+    let node = place.node();
+    place.run(&[&stranger.address, &node.address], &ADD).json();
+}
+
+#[test]
+fn nobody_and_no_quorum_are_unavailable() {
+    let place = Place::new();
+    let ended = place.run(&[&nobody(), &nobody()], &ADD);
+    ended.refused(5, "UNAVAILABLE");
+    assert!(ended.stderr.contains("refused"), "{}", ended.stderr);
+
+    let node = place.node();
+    node.mood(Mood::NoQuorum);
+    let ended = place.run(&[&node.address, &nobody()], &ADD);
+    ended.refused(5, "NO_QUORUM");
+    assert_eq!(
+        node.calls().len(),
+        1,
+        "it was not made, so it is not repeated"
+    );
+}
+
+#[test]
+fn a_refusal_is_final() {
+    let place = Place::new();
+    let (first, second) = (place.node(), place.node());
+    first.mood(Mood::Forbids);
+    place
+        .run(&[&first.address, &second.address], &ADD)
+        .refused(6, "PERMISSION_DENIED");
+    assert!(second.calls().is_empty());
+}
+
+#[test]
+fn a_change_whose_node_dies_is_found_done_on_the_next() {
+    let place = Place::new();
+    let (first, second) = (place.node(), place.node());
+    let seed = with(&ADD, &["--request-id", "r-1"]);
+    // What the first has made, the second knows: it is one cluster.
+    place.run(&[&second.address], &seed).json();
+    first.share(&second);
+    first.mood(Mood::Dies);
+    let added = place.run(&[&first.address, &second.address], &seed).json();
+    assert_eq!(added["revision"], 1, "the first answer, again");
+    assert_eq!(second.hosts(), 1);
+    assert_eq!(first.calls()[0].1.as_deref(), Some("r-1"));
+}
+
+#[test]
+fn an_unknown_outcome_names_the_request_id_and_exits_with_7() {
+    let place = Place::new();
+    let node = place.node();
+    node.mood(Mood::Unsure);
+    let ended = place.run(&[&node.address], &ADD);
+    ended.refused(7, "OUTCOME_UNKNOWN");
+    let calls = node.calls();
+    assert_eq!(calls.len(), 2, "asked once more, which may have told");
+    let id = calls[0].1.clone().unwrap();
+    assert_eq!(calls[1].1.as_ref(), Some(&id));
+    let hint = ended.error()["hint"].as_str().unwrap().to_owned();
+    assert!(hint.contains(&format!("--request-id {id}")), "{hint}");
+
+    // What the hint says works: it was done, and is done once.
+    node.mood(Mood::Well);
+    let again = place.run(&[&node.address], &with(&ADD, &["--request-id", &id]));
+    assert_eq!(again.json()["revision"], 1);
+    assert_eq!(node.hosts(), 1);
+}
+
+#[test]
+fn a_node_that_dies_with_a_change_leaves_its_outcome_unknown() {
+    let place = Place::new();
+    let node = place.node();
+    node.mood(Mood::Dies);
+    let ended = place.run(&[&node.address], &with(&ADD, &["--request-id", "r-1"]));
+    ended.refused(7, "OUTCOME_UNKNOWN");
+    assert!(ended.stderr.contains("--request-id r-1"));
+}
+
+#[test]
+fn silence_is_an_unknown_outcome_for_a_change_and_unavailable_for_a_read() {
+    let place = Place::new();
+    let node = place.node();
+    node.mood(Mood::Silent);
+    let brief = ["--timeout", "300ms"];
+    let ended = place.run(&[&node.address], &with(&ADD, &brief));
+    ended.refused(7, "OUTCOME_UNKNOWN");
+    let read = ["host", "list", "-f", "json", "--timeout", "300ms"];
+    place.run(&[&node.address], &read).refused(5, "UNAVAILABLE");
+}
+
+#[test]
+fn an_unknown_outcome_by_name_is_repeated_by_id() {
+    let place = Place::new();
+    let node = place.node();
+    let id = place.run(&[&node.address], &ADD).json()["id"].clone();
+    let delete = ["host", "delete", "nas.lan", "-f", "json"];
+    node.mood(Mood::Unsure);
+    let ended = place.run(&[&node.address], &delete);
+    ended.refused(7, "OUTCOME_UNKNOWN");
+    assert!(
+        ended.stderr.contains(id.as_str().unwrap()),
+        "{}",
+        ended.stderr
+    );
+}
+
+#[test]
+fn verbose_names_what_is_tried() {
+    let place = Place::new();
+    let node = place.node();
+    let down = nobody();
+    let ended = place.run(&[&down, &node.address], &with(&ADD, &["-v"]));
+    assert_eq!(ended.status, 0);
+    assert!(ended.stderr.contains(&down), "{}", ended.stderr);
+}

@@ -1,0 +1,17 @@
+//! The client as it is used: the real binary, over real TLS, against small
+//! servers that answer as nodes do, or as nodes do on a bad day.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests"
+)]
+
+mod commands;
+mod failover;
+mod import;
+mod node;
+mod pki;
+mod run;
+mod tls;

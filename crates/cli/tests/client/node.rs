@@ -1,0 +1,459 @@
+//! A server that answers as a node does: the rules are those of `hosts`, the
+//! log is a counter, and its mood says what goes wrong.
+
+use crate::pki::Pair;
+use futures::stream::{self, BoxStream, StreamExt as _};
+use hosts::format::{hosts_file, render};
+use hosts::{
+    Actor, Answer, Command, ConflictMode, Decision, Host, Outcome, Projection, Query, Rejection,
+    RequestId, Revision, Stamp, Timestamp, View,
+};
+use proto::cluster as pb;
+use proto::cluster::cluster_service_server::{ClusterService, ClusterServiceServer};
+use proto::convert::{Get, ImportOptions, List, Search};
+use proto::v1::hosts_service_server::{HostsService, HostsServiceServer};
+use proto::{metadata, v1};
+use std::collections::HashMap;
+use std::net::TcpListener;
+use std::sync::{Arc, Mutex, mpsc};
+use std::thread;
+use tokio::runtime::Runtime;
+use tonic::transport::server::TcpIncoming;
+use tonic::transport::{Certificate, Identity, Server, ServerTlsConfig};
+use tonic::{Code, Request, Response, Status};
+use tonic_types::{ErrorDetails, StatusExt as _};
+
+/// What a node does with the next calls.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Mood {
+    /// It works.
+    Well,
+    /// It has no quorum.
+    NoQuorum,
+    /// It makes changes, and cannot tell that it did.
+    Unsure,
+    /// It makes changes, and dies before it answers.
+    Dies,
+    /// It takes calls and never answers.
+    Silent,
+    /// The certificate may not do this.
+    Forbids,
+}
+
+/// A running node.
+pub(crate) struct Node {
+    pub(crate) address: String,
+    service: Service,
+    stopped: mpsc::Sender<()>,
+}
+
+#[derive(Clone)]
+struct Service(Arc<State>);
+
+struct State {
+    projection: Mutex<Projection>,
+    mood: Mutex<Mood>,
+    /// Method and request id of every call.
+    calls: Mutex<Vec<(&'static str, Option<String>)>>,
+    /// What `WaitPublished` answers.
+    published: Mutex<Vec<pb::PublishOutcome>>,
+    die: mpsc::Sender<()>,
+}
+
+impl Node {
+    /// Listens on a free port of this machine. It takes clients of `ca` only.
+    pub(crate) fn start(own: &Pair, ca: &str) -> Self {
+        let runtime = Runtime::new().unwrap();
+        let (die, death) = mpsc::channel();
+        let service = Service(Arc::new(State {
+            projection: Mutex::new(Projection::new()),
+            mood: Mutex::new(Mood::Well),
+            calls: Mutex::default(),
+            published: Mutex::default(),
+            die: die.clone(),
+        }));
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        listener.set_nonblocking(true).unwrap();
+        let tls = ServerTlsConfig::new()
+            .identity(Identity::from_pem(&own.cert, &own.key))
+            .client_ca_root(Certificate::from_pem(ca));
+        let (hosts, cluster) = (service.clone(), service.clone());
+        runtime.spawn(async move {
+            let incoming = TcpIncoming::from(tokio::net::TcpListener::from_std(listener).unwrap());
+            Server::builder()
+                .tls_config(tls)
+                .unwrap()
+                .add_service(HostsServiceServer::new(hosts))
+                .add_service(ClusterServiceServer::new(cluster))
+                .serve_with_incoming(incoming)
+                .await
+        });
+        // Whoever ends the node ends its runtime, and every connection with it.
+        thread::spawn(move || {
+            death.recv().ok();
+            runtime.shutdown_background();
+        });
+        Self {
+            address,
+            service,
+            stopped: die,
+        }
+    }
+
+    /// A second way to the same records, as a node of the same cluster.
+    pub(crate) fn share(&self, other: &Self) {
+        let records = other.service.0.projection.lock().unwrap().clone();
+        *self.service.0.projection.lock().unwrap() = records;
+    }
+
+    pub(crate) fn mood(&self, mood: Mood) {
+        *self.service.0.mood.lock().unwrap() = mood;
+    }
+
+    pub(crate) fn publishes(&self, outcomes: Vec<pb::PublishOutcome>) {
+        *self.service.0.published.lock().unwrap() = outcomes;
+    }
+
+    pub(crate) fn calls(&self) -> Vec<(&'static str, Option<String>)> {
+        self.service.0.calls.lock().unwrap().clone()
+    }
+
+    pub(crate) fn hosts(&self) -> usize {
+        self.service.0.projection.lock().unwrap().len()
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        self.stopped.send(()).ok();
+    }
+}
+
+/// A port where nobody listens.
+pub(crate) fn nobody() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().to_string()
+}
+
+fn refused(code: Code, reason: &str, message: impl ToString) -> Status {
+    let details = ErrorDetails::with_error_info(reason, "router-hosts", HashMap::new());
+    Status::with_error_details(code, message.to_string(), details)
+}
+
+fn invalid(error: &impl ToString) -> Status {
+    refused(Code::InvalidArgument, "INVALID_ARGUMENT", error.to_string())
+}
+
+fn rejected(rejection: &Rejection) -> Status {
+    let code = match rejection {
+        Rejection::NotFound { .. } => Code::NotFound,
+        Rejection::Duplicate { .. } | Rejection::ImportConflicts { .. } => Code::AlreadyExists,
+        Rejection::VersionMismatch { .. } => Code::Aborted,
+        _ => Code::InvalidArgument,
+    };
+    refused(code, rejection.reason(), rejection)
+}
+
+impl Service {
+    /// Notes the call, and does what the mood says before it.
+    async fn enter<M>(
+        &self,
+        method: &'static str,
+        request: &Request<M>,
+    ) -> Result<Option<String>, Status> {
+        let id = request
+            .metadata()
+            .get(metadata::REQUEST_ID)
+            .map(|value| value.to_str().unwrap().to_owned());
+        self.0.calls.lock().unwrap().push((method, id.clone()));
+        let mood = *self.0.mood.lock().unwrap();
+        match mood {
+            Mood::Well | Mood::Unsure | Mood::Dies => Ok(id),
+            Mood::NoQuorum => Err(refused(Code::Unavailable, "NO_QUORUM", "1 of 3 nodes")),
+            Mood::Forbids => Err(refused(
+                Code::PermissionDenied,
+                "PERMISSION_DENIED",
+                "viewer:alice may not change records",
+            )),
+            Mood::Silent => std::future::pending().await,
+        }
+    }
+
+    /// Makes a change as the core does, and loses the answer if the mood is so.
+    async fn change(&self, id: Option<String>, command: Command) -> Result<Answer, Status> {
+        let answer = self.decide(id, &command).map_err(|r| rejected(&r))?;
+        let mood = *self.0.mood.lock().unwrap();
+        match mood {
+            Mood::Dies => {
+                self.0.die.send(()).unwrap();
+                std::future::pending().await
+            }
+            Mood::Unsure => Err(refused(
+                Code::DeadlineExceeded,
+                "OUTCOME_UNKNOWN",
+                "leadership was lost",
+            )),
+            _ => Ok(answer),
+        }
+    }
+
+    fn decide(&self, id: Option<String>, command: &Command) -> Result<Answer, Rejection> {
+        let mut projection = self.0.projection.lock().unwrap();
+        let next = Revision::new(projection.revision().get() + 1);
+        let stamp = Stamp {
+            at: Timestamp::from_millis(1_795_197_600_000 + next.get()),
+            by: "admin:alice".parse::<Actor>().unwrap(),
+            request: RequestId::parse(&id.unwrap()).unwrap(),
+            fingerprint: command.fingerprint(),
+            seed: u128::from(next.get()) << 32,
+        };
+        match hosts::decide(&projection, command, stamp)? {
+            Decision::Commit(change) => Ok(projection.apply(next, &change)?.answer),
+            Decision::Answered(answer) | Decision::Unchanged(answer) => Ok(answer),
+        }
+    }
+
+    fn found(&self, query: Option<&Query>) -> Vec<v1::HostEntry> {
+        let projection = self.0.projection.lock().unwrap();
+        let all = Query::default();
+        projection
+            .search(query.unwrap_or(&all))
+            .map(|host| v1::HostEntry::from(&**host))
+            .collect()
+    }
+
+    fn answer<M>(&self, message: M, revision: Revision) -> Response<M> {
+        let mut answer = Response::new(message);
+        let revision = revision.to_string().parse().unwrap();
+        answer.metadata_mut().insert(metadata::REVISION, revision);
+        answer
+    }
+
+    fn read<M>(&self, message: M) -> Response<M> {
+        let revision = self.0.projection.lock().unwrap().revision();
+        self.answer(message, revision)
+    }
+}
+
+fn host_of(outcome: &Outcome) -> &Host {
+    match outcome {
+        Outcome::Added(host) | Outcome::Updated(host) => host,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tonic::async_trait]
+impl HostsService for Service {
+    async fn add_host(
+        &self,
+        request: Request<v1::AddHostRequest>,
+    ) -> Result<Response<v1::AddHostResponse>, Status> {
+        let id = self.enter("AddHost", &request).await?;
+        let host = request.into_inner().try_into().map_err(|e| invalid(&e))?;
+        let answer = self.change(id, Command::AddHost(host)).await?;
+        let host = host_of(&answer.outcome);
+        let message = v1::AddHostResponse {
+            id: host.id.to_string(),
+            entry: Some(host.into()),
+        };
+        Ok(self.answer(message, answer.revision))
+    }
+
+    async fn get_host(
+        &self,
+        request: Request<v1::GetHostRequest>,
+    ) -> Result<Response<v1::GetHostResponse>, Status> {
+        self.enter("GetHost", &request).await?;
+        let Get { id, .. } = request.into_inner().try_into().map_err(|e| invalid(&e))?;
+        let host = self.0.projection.lock().unwrap().host(id).cloned();
+        let host = host.ok_or_else(|| rejected(&Rejection::NotFound { id }))?;
+        Ok(self.read(v1::GetHostResponse {
+            entry: Some((&*host).into()),
+        }))
+    }
+
+    async fn update_host(
+        &self,
+        request: Request<v1::UpdateHostRequest>,
+    ) -> Result<Response<v1::UpdateHostResponse>, Status> {
+        let request_id = self.enter("UpdateHost", &request).await?;
+        let (id, patch, expected) = request.into_inner().try_into().map_err(|e| invalid(&e))?;
+        let command = Command::UpdateHost {
+            id,
+            patch,
+            expected,
+        };
+        let answer = self.change(request_id, command).await?;
+        let message = v1::UpdateHostResponse {
+            entry: Some(host_of(&answer.outcome).into()),
+        };
+        Ok(self.answer(message, answer.revision))
+    }
+
+    async fn delete_host(
+        &self,
+        request: Request<v1::DeleteHostRequest>,
+    ) -> Result<Response<v1::DeleteHostResponse>, Status> {
+        let request_id = self.enter("DeleteHost", &request).await?;
+        let (id, expected) = request.into_inner().try_into().map_err(|e| invalid(&e))?;
+        let command = Command::DeleteHost { id, expected };
+        let answer = self.change(request_id, command).await?;
+        Ok(self.answer(v1::DeleteHostResponse { success: true }, answer.revision))
+    }
+
+    type ListHostsStream = BoxStream<'static, Result<v1::ListHostsResponse, Status>>;
+
+    async fn list_hosts(
+        &self,
+        request: Request<v1::ListHostsRequest>,
+    ) -> Result<Response<Self::ListHostsStream>, Status> {
+        self.enter("ListHosts", &request).await?;
+        let List {
+            filter,
+            limit,
+            offset,
+            ..
+        } = request.into_inner().try_into().map_err(|e| invalid(&e))?;
+        let entries = self.found(filter.as_ref()).into_iter().skip(offset);
+        let entries: Vec<_> = entries.take(limit.unwrap_or(usize::MAX)).collect();
+        Ok(self.read(
+            stream::iter(entries)
+                .map(|entry| Ok(v1::ListHostsResponse { entry: Some(entry) }))
+                .boxed(),
+        ))
+    }
+
+    type SearchHostsStream = BoxStream<'static, Result<v1::SearchHostsResponse, Status>>;
+
+    async fn search_hosts(
+        &self,
+        request: Request<v1::SearchHostsRequest>,
+    ) -> Result<Response<Self::SearchHostsStream>, Status> {
+        self.enter("SearchHosts", &request).await?;
+        let Search { query, .. } = request.into_inner().try_into().map_err(|e| invalid(&e))?;
+        Ok(self.read(
+            stream::iter(self.found(Some(&query)))
+                .map(|entry| Ok(v1::SearchHostsResponse { entry: Some(entry) }))
+                .boxed(),
+        ))
+    }
+
+    type ImportHostsStream = BoxStream<'static, Result<v1::ImportHostsResponse, Status>>;
+
+    async fn import_hosts(
+        &self,
+        request: Request<tonic::Streaming<v1::ImportHostsRequest>>,
+    ) -> Result<Response<Self::ImportHostsStream>, Status> {
+        let id = self.enter("ImportHosts", &request).await?;
+        let mut chunks = request.into_inner();
+        let (mut file, mut mode, mut last) = (Vec::new(), None::<ConflictMode>, false);
+        while let Some(chunk) = chunks.message().await? {
+            assert!(chunk.chunk.len() <= 64 * 1024 && !last);
+            if mode.is_none() {
+                mode = Some(
+                    ImportOptions::try_from(&chunk)
+                        .map_err(|e| invalid(&e))?
+                        .mode,
+                );
+            }
+            file.extend_from_slice(&chunk.chunk);
+            last = chunk.last_chunk;
+        }
+        assert!(last, "the last chunk says so");
+        let parsed = hosts_file::parse(&file).map_err(|e| invalid(&e))?;
+        let command = Command::ImportHosts {
+            rows: parsed.rows.into_iter().map(|row| row.host).collect(),
+            mode: mode.unwrap(),
+        };
+        let Answer { revision, outcome } = self.change(id, command).await?;
+        let Outcome::Imported(counts) = outcome else {
+            panic!("{outcome:?}");
+        };
+        let summary = stream::iter([Ok(counts.into())]).boxed();
+        Ok(self.answer(summary, revision))
+    }
+
+    type ExportHostsStream = BoxStream<'static, Result<v1::ExportHostsResponse, Status>>;
+
+    async fn export_hosts(
+        &self,
+        request: Request<v1::ExportHostsRequest>,
+    ) -> Result<Response<Self::ExportHostsStream>, Status> {
+        self.enter("ExportHosts", &request).await?;
+        let projection = self.0.projection.lock().unwrap().clone();
+        let view = View {
+            comments: true,
+            ..View::default()
+        };
+        let file = render::render(&projection, &view);
+        let chunks: Vec<_> = file.chunks(50).map(<[u8]>::to_vec).collect();
+        Ok(self.read(
+            stream::iter(chunks)
+                .map(|chunk| {
+                    Ok(v1::ExportHostsResponse {
+                        chunk: chunk.into(),
+                    })
+                })
+                .boxed(),
+        ))
+    }
+
+    async fn liveness(
+        &self,
+        _: Request<v1::LivenessRequest>,
+    ) -> Result<Response<v1::LivenessResponse>, Status> {
+        Err(Status::unimplemented("no client calls it yet"))
+    }
+
+    async fn readiness(
+        &self,
+        _: Request<v1::ReadinessRequest>,
+    ) -> Result<Response<v1::ReadinessResponse>, Status> {
+        Err(Status::unimplemented("no client calls it yet"))
+    }
+
+    async fn health(
+        &self,
+        _: Request<v1::HealthRequest>,
+    ) -> Result<Response<v1::HealthResponse>, Status> {
+        Err(Status::unimplemented("no client calls it yet"))
+    }
+}
+
+#[tonic::async_trait]
+impl ClusterService for Service {
+    async fn status(
+        &self,
+        request: Request<pb::StatusRequest>,
+    ) -> Result<Response<pb::StatusResponse>, Status> {
+        self.enter("Status", &request).await?;
+        let node = |id: u64, reachable| pb::NodeStatus {
+            id,
+            name: format!("n{id}"),
+            address: format!("n{id}.lan:50051"),
+            role: pb::Role::Voter.into(),
+            reachable,
+            problem: if reachable { "" } else { "refused" }.to_owned(),
+            ..Default::default()
+        };
+        Ok(Response::new(pb::StatusResponse {
+            cluster_id: "01ARYZ6S41TSV4RRFFQ69G5FAV".to_owned(),
+            verdict: pb::Verdict::Degraded.into(),
+            explanation: "n2 is unreachable".to_owned(),
+            nodes: vec![node(1, true), node(2, false)],
+            answered_by: 1,
+        }))
+    }
+
+    async fn wait_published(
+        &self,
+        request: Request<pb::WaitPublishedRequest>,
+    ) -> Result<Response<pb::WaitPublishedResponse>, Status> {
+        self.enter("WaitPublished", &request).await?;
+        let asked = request.into_inner().revision;
+        let mut nodes = self.0.published.lock().unwrap().clone();
+        nodes.iter_mut().for_each(|node| node.revision = asked);
+        Ok(Response::new(pb::WaitPublishedResponse { nodes }))
+    }
+}

@@ -1,0 +1,160 @@
+//! TLS that is refused says why, and exits with 6.
+
+use crate::node::Node;
+use crate::pki::{Authority, When};
+use crate::run::{Ended, Place};
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
+use std::thread;
+
+const NAMES: [&str; 2] = ["localhost", "127.0.0.1"];
+
+fn list(place: &Place, node: &Node) -> Ended {
+    place.run(&[&node.address], &["host", "list", "-f", "json"])
+}
+
+#[track_caller]
+fn refused(ended: &Ended, reason: &str, words: &[&str]) {
+    ended.refused(6, reason);
+    for word in words {
+        assert!(ended.stderr.contains(word), "{word}: {}", ended.stderr);
+    }
+    assert!(!ended.error()["hint"].is_null());
+}
+
+#[test]
+fn a_trusted_node_answers_a_trusted_client() {
+    let place = Place::new();
+    let node = place.node();
+    assert_eq!(list(&place, &node).json(), serde_json::json!([]));
+}
+
+#[test]
+fn a_node_of_an_unknown_ca_is_refused() {
+    let place = Place::new();
+    let other = Authority::new();
+    let node = Node::start(&other.node(&NAMES, When::Now), &place.authority.pem);
+    refused(&list(&place, &node), "TLS_UNKNOWN_CA", &["--ca"]);
+    assert!(node.calls().is_empty());
+}
+
+#[test]
+fn a_node_whose_certificate_expired_is_refused_with_both_dates() {
+    let place = Place::new();
+    let pair = place.authority.node(&NAMES, When::Before);
+    let node = Node::start(&pair, &place.authority.pem);
+    refused(
+        &list(&place, &node),
+        "TLS_EXPIRED",
+        &["2021-01-01T00:00:00.000Z", "clock says 20"],
+    );
+}
+
+#[test]
+fn a_node_whose_certificate_is_not_yet_valid_is_refused() {
+    let place = Place::new();
+    let pair = place.authority.node(&NAMES, When::After);
+    let node = Node::start(&pair, &place.authority.pem);
+    refused(
+        &list(&place, &node),
+        "TLS_NOT_YET_VALID",
+        &["2119-01-01T00:00:00.000Z", "clock"],
+    );
+}
+
+#[test]
+fn a_node_of_another_name_is_refused_with_the_names_it_has() {
+    let place = Place::new();
+    let pair = place.authority.node(&["attic.lan"], When::Now);
+    let node = Node::start(&pair, &place.authority.pem);
+    refused(
+        &list(&place, &node),
+        "TLS_WRONG_NAME",
+        &["attic.lan", "127.0.0.1"],
+    );
+}
+
+#[test]
+fn a_client_without_a_certificate_is_told_how_to_give_one() {
+    let place = Place::new();
+    let node = place.node();
+    let config = place.write(
+        "bare.toml",
+        format!("server = ['{}']\nca = 'ca.pem'\n", node.address),
+    );
+    let ended = crate::run::run(&config, &["host", "list", "-f", "json"], b"");
+    refused(&ended, "TLS_NO_CLIENT_CERTIFICATE", &["--cert", "--key"]);
+}
+
+#[test]
+fn a_client_certificate_that_expired_is_named() {
+    let place = Place::new();
+    place.become_client(&place.authority.client(When::Before));
+    let node = place.node();
+    refused(
+        &list(&place, &node),
+        "TLS_EXPIRED",
+        &["client.pem", "2021-01-01T00:00:00.000Z"],
+    );
+}
+
+#[test]
+fn a_client_certificate_that_is_not_yet_valid_is_named() {
+    let place = Place::new();
+    place.become_client(&place.authority.client(When::After));
+    let node = place.node();
+    refused(
+        &list(&place, &node),
+        "TLS_NOT_YET_VALID",
+        &["client.pem", "2119-01-01T00:00:00.000Z"],
+    );
+}
+
+#[test]
+fn a_client_certificate_of_an_unknown_ca_is_named() {
+    let place = Place::new();
+    place.become_client(&Authority::new().client(When::Now));
+    let node = place.node();
+    refused(&list(&place, &node), "TLS_UNKNOWN_CA", &["client.pem"]);
+}
+
+#[test]
+fn a_change_refused_by_tls_is_not_an_unknown_outcome() {
+    let place = Place::new();
+    place.become_client(&Authority::new().client(When::Now));
+    let node = place.node();
+    let add = ["host", "add", "--ip", "10.0.0.7", "--hostname", "nas.lan"];
+    let ended = place.run(&[&node.address], &[&add[..], &["-f", "json"]].concat());
+    refused(&ended, "TLS_UNKNOWN_CA", &[]);
+    assert_eq!(node.hosts(), 0);
+}
+
+#[test]
+fn what_is_no_node_is_told_from_a_node_that_is_down() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut hello = [0; 16];
+            stream.read_exact(&mut hello).ok();
+            stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").ok();
+        }
+    });
+    let place = Place::new();
+    let ended = place.run(&[&address], &["host", "list", "-f", "json"]);
+    refused(&ended, "TLS_FAILED", &["not a node"]);
+}
+
+#[test]
+fn files_that_cannot_be_used_are_refused_before_a_call() {
+    let place = Place::new();
+    let node = place.node();
+    place.write("client.key", place.authority.client(When::Now).key);
+    let ended = list(&place, &node);
+    ended.refused(2, "TLS_FILES");
+    assert!(ended.stderr.contains("is not that of the certificate"));
+    place.write("ca.pem", "nothing");
+    list(&place, &node).refused(2, "TLS_FILES");
+    assert!(node.calls().is_empty());
+}
