@@ -88,9 +88,15 @@ pub(crate) enum Command {
     #[command(after_help = "Example:\n  router-hosts serve --config /etc/router-hosts/node.toml")]
     Serve {
         /// Configuration of the node (not of the client)
-        #[arg(id = "node_config", long = "config", short = 'c', value_name = "FILE")]
+        #[arg(id = "config", long, short, value_name = "FILE")]
         config: PathBuf,
     },
+    /// A whole cluster on this machine, of real nodes with an own CA
+    #[cfg(feature = "node")]
+    Dev(crate::commands::dev::DevArgs),
+    /// Faults in the nodes of a running `dev`
+    #[cfg(feature = "node")]
+    Chaos(crate::commands::chaos::ChaosArgs),
     /// Host records
     #[command(subcommand)]
     Host(Box<host::Host>),

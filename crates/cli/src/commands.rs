@@ -1,8 +1,12 @@
 //! The commands: from arguments to calls, and from answers to reports.
 
+#[cfg(feature = "node")]
+pub(crate) mod chaos;
 mod cluster;
 mod completion;
 mod config;
+#[cfg(feature = "node")]
+pub(crate) mod dev;
 mod host;
 #[cfg(feature = "node")]
 mod serve;
@@ -24,6 +28,10 @@ pub(crate) fn run(Cli { global, command }: Cli) -> ExitCode {
         // What runs a node logs and ends in its own way.
         #[cfg(feature = "node")]
         Command::Serve { config } => serve::run(&config),
+        #[cfg(feature = "node")]
+        Command::Dev(args) => dev::run(&global, args),
+        #[cfg(feature = "node")]
+        Command::Chaos(args) => chaos::run(&global, args),
         Command::Completion { shell } => {
             ended(&Output::new(&global, global.format), completion::run(shell))
         }
@@ -54,17 +62,17 @@ fn with_client(
     let output = output(global, &settings);
     let result = settings
         .and_then(|settings| Client::new(&settings, global.timeout))
-        .and_then(|mut client| {
-            // One thread: a command waits for one answer at a time.
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()
-                .map_err(|cause| {
-                    Failure::new(Exit::Failed, "RUNTIME", format!("cannot start: {cause}"))
-                })?;
-            runtime.block_on(command(&mut client, &output))
-        });
+        .and_then(|mut client| in_one_thread(command(&mut client, &output)));
     ended(&output, result)
+}
+
+/// Runs a command to its end. One thread: it waits for one thing at a time.
+fn in_one_thread<T>(command: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|cause| Failure::new(Exit::Failed, "RUNTIME", format!("cannot start: {cause}")))?;
+    runtime.block_on(command)
 }
 
 fn ended(output: &Output, result: Result<(), Failure>) -> ExitCode {

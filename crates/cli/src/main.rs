@@ -8,6 +8,8 @@ mod args;
 mod client;
 mod commands;
 mod config;
+#[cfg(feature = "node")]
+mod dev;
 mod exit;
 mod output;
 

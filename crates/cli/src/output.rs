@@ -5,6 +5,8 @@
 
 mod change;
 mod config;
+#[cfg(feature = "node")]
+mod dev;
 mod host;
 mod import;
 mod status;
@@ -12,6 +14,8 @@ mod table;
 
 pub(crate) use change::{Changed, Deleted, Done, Outcome};
 pub(crate) use config::{Checked, Shown};
+#[cfg(feature = "node")]
+pub(crate) use dev::{Acted, Copies, Copy, Known, NodeReport, Overview, Seen};
 pub(crate) use host::{HostView, Hosts, OneHost};
 pub(crate) use import::{Exported, Imported, Problem, problems};
 
@@ -97,12 +101,22 @@ impl Output {
 
     /// Writes a report to standard output.
     pub(crate) fn report(&self, report: &impl Report) -> Result<(), Failure> {
-        let text = match self.format {
+        written(io::stdout().lock().write_all(self.text(report).as_bytes()))
+    }
+
+    /// A report as it would be written.
+    pub(crate) fn text(&self, report: &impl Report) -> String {
+        match self.format {
             Format::Table => report.table(self.page),
             Format::Json => json(report),
             Format::Csv => table::csv(&report.csv()),
-        };
-        written(io::stdout().lock().write_all(text.as_bytes()))
+        }
+    }
+
+    /// How reports are written.
+    #[cfg(feature = "node")]
+    pub(crate) fn format(&self) -> Format {
+        self.format
     }
 
     /// Says something beside the report, on standard error.
