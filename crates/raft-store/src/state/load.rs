@@ -56,10 +56,18 @@ fn next_row(all: &mut RowIter<'_>) -> Result<Option<Row>, LoadStateError> {
         None if key == keys::APPLYING => return Err(LoadStateError::HalfApplied),
         None => return Err(LoadStateError::Key { key: name(&key) }),
     };
-    row.map(Some).map_err(|cause| LoadStateError::Decode {
+    let row = row.map_err(|cause| LoadStateError::Decode {
         key: name(&key),
         cause,
-    })
+    })?;
+    let own = match &row {
+        Row::Host(host) => keys::host(host.id),
+        Row::Request(request) => keys::request(request.answer.revision),
+    };
+    if key != own {
+        return Err(LoadStateError::Key { key: name(&key) });
+    }
+    Ok(Some(row))
 }
 
 fn next(all: &mut RowIter<'_>) -> Result<Option<(Bytes, Bytes)>, LoadStateError> {
@@ -96,8 +104,8 @@ pub enum LoadStateError {
         /// The key, escaped.
         key: String,
     },
-    /// A row that is in no table.
-    #[error("row {key} is in no table")]
+    /// A row that is in no table, or stands where another belongs.
+    #[error("row {key} does not belong there")]
     Key {
         /// The key, escaped.
         key: String,

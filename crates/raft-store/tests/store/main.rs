@@ -1,0 +1,24 @@
+//! The whole store: what it remembers over crashes, damage and kills.
+
+#[cfg(test)]
+mod check;
+#[cfg(test)]
+mod crash;
+#[cfg(test)]
+mod driver;
+#[cfg(test)]
+mod history;
+#[cfg(test)]
+mod identity;
+#[cfg(test)]
+mod kill;
+#[cfg(test)]
+mod parts;
+#[cfg(test)]
+mod rebuild;
+#[cfg(test)]
+mod single_node;
+#[cfg(test)]
+mod snapshot;
+#[cfg(test)]
+mod suite;
