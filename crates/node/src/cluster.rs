@@ -225,8 +225,7 @@ impl Cluster {
             .count();
         if up < voters.len() / 2 + 1 {
             let explanation = format!(
-                "no quorum: {up} of {} voters answer ({} do not); read-only, and the last files \
-                 are still served",
+                "{up} of {} voters answer ({} do not); read-only, and the last files are still served",
                 voters.len(),
                 down.join(", ")
             );
@@ -235,7 +234,7 @@ impl Cluster {
         if known_leader(&self.raft).is_none() {
             return (
                 Verdict::NoQuorum,
-                "no leader: an election is under way".into(),
+                "there is no leader: an election is under way".into(),
             );
         }
         let mut troubles = Vec::new();
@@ -260,13 +259,10 @@ impl Cluster {
             troubles.extend(diverging(first, others));
         }
         if troubles.is_empty() {
-            let explanation = format!("healthy: all {} nodes answer", nodes.len());
+            let explanation = format!("all {} nodes answer", nodes.len());
             return (Verdict::Healthy, explanation);
         }
-        (
-            Verdict::Degraded,
-            format!("degraded: {}", troubles.join("; ")),
-        )
+        (Verdict::Degraded, troubles.join("; "))
     }
 }
 
