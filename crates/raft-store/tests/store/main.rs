@@ -7,6 +7,8 @@ mod crash;
 #[cfg(test)]
 mod driver;
 #[cfg(test)]
+mod frozen;
+#[cfg(test)]
 mod history;
 #[cfg(test)]
 mod identity;
