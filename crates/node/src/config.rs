@@ -489,4 +489,41 @@ mod tests {
             assert!(error.contains(words), "{to}: {error}");
         }
     }
+
+    const EXAMPLE: &str = include_str!("../../../deploy/node.toml");
+
+    #[test]
+    fn the_example_in_deploy_is_taken_and_says_the_defaults() {
+        let config = parse(EXAMPLE).unwrap();
+        assert_eq!(config.id, 1);
+        assert_eq!(config.data_dir, Path::new("/var/lib/router-hosts"));
+        assert_eq!(config.listen, DEFAULT_LISTEN);
+        assert_eq!(
+            config.raft,
+            RaftTimings::for_cluster(config.cluster.as_u128())
+        );
+        assert_eq!(config.log, LogConfig::default());
+    }
+
+    #[test]
+    fn the_example_in_deploy_has_every_key() {
+        let example: toml::Table = EXAMPLE.parse().unwrap();
+        for (table, keys) in &example {
+            let keys = keys.as_table().unwrap();
+            let head = format!("\n[{table}]\n");
+            let unknown = EXAMPLE.replace(&head, &format!("{head}no-such = 1\n"));
+            // The refusal of an unknown key lists the known ones.
+            let refusal = parse(&unknown).unwrap_err();
+            let known = refusal
+                .lines()
+                .find(|line| line.contains("unknown field"))
+                .unwrap();
+            for key in known.split('`').skip(3).step_by(2) {
+                assert!(
+                    keys.contains_key(key),
+                    "[{table}] {key} is not in deploy/node.toml"
+                );
+            }
+        }
+    }
 }
