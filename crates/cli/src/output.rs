@@ -192,10 +192,12 @@ fn terminal_width() -> Option<u16> {
 
 /// A report as JSON, with a line end.
 fn json(report: &impl Report) -> String {
-    // Reports have string keys and no fallible parts.
-    let mut text = serde_json::to_string_pretty(report).unwrap_or_else(|_| "null".to_owned());
-    text.push('\n');
-    text
+    as_json(serde_json::to_string_pretty(report))
+}
+
+/// Reports have string keys and no part that can fail: there is always a text.
+fn as_json(text: serde_json::Result<String>) -> String {
+    text.unwrap_or_else(|_| "null".to_owned()) + "\n"
 }
 
 /// A reader that has enough (`| head`) is no failure.
@@ -216,16 +218,30 @@ fn to_stderr(text: &str) {
 }
 
 fn failure_as_json(failure: &Failure) -> String {
+    #[derive(Serialize)]
+    struct Whole<'a> {
+        error: Parts<'a>,
+    }
+    #[derive(Serialize)]
+    struct Parts<'a> {
+        code: u8,
+        reason: &'a str,
+        message: &'a str,
+        hint: Option<&'a str>,
+    }
     let Failure {
         exit,
         reason,
         message,
         hint,
     } = failure;
-    let object = serde_json::json!({
-        "error": { "code": *exit as u8, "reason": reason, "message": message, "hint": hint }
-    });
-    format!("{object}\n")
+    let error = Parts {
+        code: *exit as u8,
+        reason,
+        message,
+        hint: hint.as_deref(),
+    };
+    as_json(serde_json::to_string(&Whole { error }))
 }
 
 fn failure_as_text(failure: &Failure, color: bool) -> String {

@@ -117,14 +117,15 @@ impl Client {
             nodes,
             answered_by,
         } = answer.into_inner();
+        let verdict = match pb::Verdict::try_from(verdict) {
+            Ok(pb::Verdict::Healthy) => "healthy",
+            Ok(pb::Verdict::Degraded) => "degraded",
+            Ok(pb::Verdict::NoQuorum) => "no quorum",
+            Ok(pb::Verdict::Unspecified) | Err(_) => "unknown",
+        };
         Ok(Status {
             cluster_id,
-            verdict: match pb::Verdict::try_from(verdict) {
-                Ok(pb::Verdict::Healthy) => "healthy",
-                Ok(pb::Verdict::Degraded) => "degraded",
-                Ok(pb::Verdict::NoQuorum) => "no quorum",
-                Ok(pb::Verdict::Unspecified) | Err(_) => "unknown",
-            },
+            verdict,
             explanation,
             answered_by,
             nodes: nodes.into_iter().map(node).collect(),

@@ -24,6 +24,16 @@ impl Report for Status {
                 .map(|row| pairs(page, COLUMNS.into_iter().zip(row).collect()));
             text = blocks.collect::<Vec<_>>().join("\n");
         }
+        let problems: String = self
+            .nodes
+            .iter()
+            .flat_map(problems)
+            .map(|(name, problem)| format!("{name}: {problem}\n"))
+            .collect();
+        if !problems.is_empty() {
+            text.push('\n');
+            text.push_str(&problems);
+        }
         text.push_str(&self.verdict_line(page.color));
         text
     }
@@ -91,20 +101,15 @@ fn row(node: &NodeStatus, page: Page) -> Vec<String> {
         node.name.clone(),
         node.address.clone(),
         known(node.role.to_owned()),
-        match &node.problem {
-            None if node.reachable => "yes".to_owned(),
-            None => "no".to_owned(),
-            Some(problem) if node.reachable => format!("yes ({problem})"),
-            Some(problem) => format!("no ({problem})"),
-        },
+        if node.reachable { "yes" } else { "no" }.to_owned(),
         known(node.term.to_string()),
         known(node.last_log_index.to_string()),
         known(node.applied.to_string()),
         known(published.map_or_else(
             || "-".to_owned(),
-            |file| match &file.error {
+            |file| match file.error {
                 None => file.revision.to_string(),
-                Some(error) => format!("{} ({error})", file.revision),
+                Some(_) => format!("{} (failed)", file.revision),
             },
         )),
         known(published.map_or_else(|| "-".to_owned(), |file| hash(&file.sha256, page))),
@@ -114,6 +119,18 @@ fn row(node: &NodeStatus, page: Page) -> Vec<String> {
         ),
         known(node.version.clone()),
     ]
+}
+
+/// What is wrong with a node, in its own words. They are too long for a cell.
+fn problems(node: &NodeStatus) -> impl Iterator<Item = (&str, &str)> {
+    let file = node
+        .published
+        .as_ref()
+        .and_then(|file| file.error.as_deref());
+    let what = [node.problem.as_deref(), file];
+    what.into_iter()
+        .flatten()
+        .map(|problem| (node.name.as_str(), problem))
 }
 
 /// Enough of a hash to compare by eye; all of it in a pipe.
