@@ -156,11 +156,16 @@ impl Client {
                 trials.note(&node, Trouble::NoTime);
                 break;
             }
-            let (channel, seen) = match self.connection(index, &node, of.deadline).await {
-                Ok(connection) => connection,
-                Err(trouble) => {
+            let connected = uninterrupted(self.connection(index, &node, of.deadline)).await;
+            let (channel, seen) = match connected {
+                Some(Ok(connection)) => connection,
+                Some(Err(trouble)) => {
                     trials.note(&node, trouble);
                     continue;
+                }
+                None => {
+                    trials.note(&node, Trouble::Unreachable("interrupted".to_owned()));
+                    break;
                 }
             };
             let left = of

@@ -4,6 +4,7 @@
 use crate::node::{Mood, nobody};
 use crate::pki::{Authority, When};
 use crate::run::Place;
+use std::process::Command;
 
 const ADD: [&str; 8] = [
     "host",
@@ -135,6 +136,27 @@ fn silence_is_an_unknown_outcome_for_a_change_and_unavailable_for_a_read() {
     ended.refused(7, "OUTCOME_UNKNOWN");
     let read = ["host", "list", "-f", "json", "--timeout", "300ms"];
     place.run(&[&node.address], &read).refused(5, "UNAVAILABLE");
+}
+
+#[test]
+fn a_change_that_is_interrupted_tells_how_to_find_out() {
+    let place = Place::new();
+    let node = place.node();
+    node.mood(Mood::Silent);
+    let config = place.configure(std::slice::from_ref(&node.address));
+    let child = crate::run::start(&config, &with(&ADD, &["--request-id", "r-1"]));
+    node.until_called();
+    let kill = Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status();
+    assert!(kill.unwrap().success());
+    let ended = crate::run::end(child);
+    ended.refused(7, "OUTCOME_UNKNOWN");
+    assert!(
+        ended.stderr.contains("--request-id r-1"),
+        "{}",
+        ended.stderr
+    );
 }
 
 #[test]

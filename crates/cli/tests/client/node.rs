@@ -17,6 +17,7 @@ use std::collections::HashMap;
 use std::net::TcpListener;
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
+use std::time::Duration;
 use tokio::runtime::Runtime;
 use tonic::transport::server::TcpIncoming;
 use tonic::transport::{Certificate, Identity, Server, ServerTlsConfig};
@@ -44,6 +45,7 @@ pub(crate) enum Mood {
 pub(crate) struct Node {
     pub(crate) address: String,
     service: Service,
+    called: mpsc::Receiver<&'static str>,
     stopped: mpsc::Sender<()>,
 }
 
@@ -55,6 +57,8 @@ struct State {
     mood: Mutex<Mood>,
     /// Method and request id of every call.
     calls: Mutex<Vec<(&'static str, Option<String>)>>,
+    /// Hears of every call as it comes.
+    calling: Mutex<mpsc::Sender<&'static str>>,
     /// What `WaitPublished` answers.
     published: Mutex<Vec<pb::PublishOutcome>>,
     die: mpsc::Sender<()>,
@@ -65,10 +69,12 @@ impl Node {
     pub(crate) fn start(own: &Pair, ca: &str) -> Self {
         let runtime = Runtime::new().unwrap();
         let (die, death) = mpsc::channel();
+        let (calling, called) = mpsc::channel();
         let service = Service(Arc::new(State {
             projection: Mutex::new(Projection::new()),
             mood: Mutex::new(Mood::Well),
             calls: Mutex::default(),
+            calling: Mutex::new(calling),
             published: Mutex::default(),
             die: die.clone(),
         }));
@@ -97,6 +103,7 @@ impl Node {
         Self {
             address,
             service,
+            called,
             stopped: die,
         }
     }
@@ -117,6 +124,11 @@ impl Node {
 
     pub(crate) fn calls(&self) -> Vec<(&'static str, Option<String>)> {
         self.service.0.calls.lock().unwrap().clone()
+    }
+
+    /// Returns once it has got a call, or fails.
+    pub(crate) fn until_called(&self) {
+        self.called.recv_timeout(Duration::from_secs(30)).unwrap();
     }
 
     pub(crate) fn hosts(&self) -> usize {
@@ -167,6 +179,8 @@ impl Service {
             .get(metadata::REQUEST_ID)
             .map(|value| value.to_str().unwrap().to_owned());
         self.0.calls.lock().unwrap().push((method, id.clone()));
+        // Most tests do not listen.
+        self.0.calling.lock().unwrap().send(method).ok();
         let mood = *self.0.mood.lock().unwrap();
         match mood {
             Mood::Well | Mood::Unsure | Mood::Dies => Ok(id),

@@ -5,7 +5,7 @@ use crate::pki::{Authority, Pair, When};
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 /// A cluster's CA, and a directory with what a client of it needs.
 pub(crate) struct Place {
@@ -78,7 +78,15 @@ impl Place {
 
 /// Runs the binary with a configuration.
 pub(crate) fn run(config: &Path, arguments: &[&str], input: &[u8]) -> Ended {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_router-hosts"))
+    let mut child = start(config, arguments);
+    // A command that reads nothing closes the pipe first.
+    child.stdin.take().unwrap().write_all(input).ok();
+    end(child)
+}
+
+/// Starts the binary, in a clean environment.
+pub(crate) fn start(config: &Path, arguments: &[&str]) -> Child {
+    Command::new(env!("CARGO_BIN_EXE_router-hosts"))
         .args(arguments)
         .env_clear()
         .env("ROUTER_HOSTS_CONFIG", config)
@@ -86,9 +94,11 @@ pub(crate) fn run(config: &Path, arguments: &[&str], input: &[u8]) -> Ended {
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
-        .unwrap();
-    // A command that reads nothing closes the pipe first.
-    child.stdin.take().unwrap().write_all(input).ok();
+        .unwrap()
+}
+
+/// Waits for its end.
+pub(crate) fn end(child: Child) -> Ended {
     let output = child.wait_with_output().unwrap();
     Ended {
         status: output.status.code().unwrap(),
