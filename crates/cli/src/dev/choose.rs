@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::nodes::State;
+use super::process::State;
 
 /// What to do with nodes.
 #[derive(Copy, Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -175,7 +175,7 @@ fn unknown(word: &str, nodes: &[Candidate]) -> ChoiceError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dev::nodes::Down;
+    use crate::dev::process::Down;
 
     const RUNNING: State = State::Running;
     const PAUSED: State = State::Paused;

@@ -14,8 +14,8 @@
 //! cluster at the same ports. Paths inside a node's configuration are relative: DIR can be moved. A configuration that
 //! was edited by hand stays as it is.
 
-use std::fs::{self, File, TryLockError};
-use std::io::{self, Read as _, Write as _};
+use std::fs;
+use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
@@ -65,12 +65,6 @@ pub(crate) enum LayoutError {
         #[source]
         cause: io::Error,
     },
-    /// It holds what `dev` did not write.
-    #[error("{path} holds other files than a `dev` cluster, such as `{found}`")]
-    Foreign { path: PathBuf, found: String },
-    /// A second `dev` on the same directory.
-    #[error("{}", running(path, holder))]
-    Locked { path: PathBuf, holder: String },
     /// A file that was written by `dev` and cannot be read.
     #[error("cannot read {path}")]
     Read {
@@ -92,69 +86,6 @@ pub(crate) enum LayoutError {
     Port(#[from] NoPort),
     #[error(transparent)]
     Write(#[from] WriteError),
-}
-
-fn running(path: &Path, holder: &str) -> String {
-    let process = if holder.is_empty() {
-        String::new()
-    } else {
-        format!(" (process {holder})")
-    };
-    format!(
-        "`router-hosts dev` runs on {} already{process}",
-        path.display()
-    )
-}
-
-/// The right to use a directory, given back when dropped or when the process ends.
-#[derive(Debug)]
-pub(crate) struct Lock {
-    _file: File,
-}
-
-impl Lock {
-    /// Takes `root`, which is made if it is missing. Refused while another process has it, and where the directory
-    /// holds files that are not ours: they might be overwritten.
-    pub(crate) fn take(root: &Path) -> Result<Self, LayoutError> {
-        let unusable = |cause| LayoutError::Directory {
-            path: root.to_owned(),
-            cause,
-        };
-        make_directory(root).map_err(unusable)?;
-        let path = root.join("dev.lock");
-        if !path.exists()
-            && !root.join(CLUSTER).exists()
-            && let Some(entry) = fs::read_dir(root).map_err(unusable)?.next()
-        {
-            return Err(LayoutError::Foreign {
-                path: root.to_owned(),
-                found: entry.map_err(unusable)?.file_name().display().to_string(),
-            });
-        }
-        let mut file = File::options()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(path)
-            .map_err(unusable)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                let mut holder = String::new();
-                // Only for the message: an unreadable one names nobody.
-                file.take(20).read_to_string(&mut holder).ok();
-                return Err(LayoutError::Locked {
-                    path: root.to_owned(),
-                    holder: holder.trim().to_owned(),
-                });
-            }
-            Err(TryLockError::Error(cause)) => return Err(unusable(cause)),
-        }
-        file.set_len(0).map_err(unusable)?;
-        writeln!(file, "{}", std::process::id()).map_err(unusable)?;
-        Ok(Self { _file: file })
-    }
 }
 
 /// A cluster and whether it was there before.
@@ -385,7 +316,7 @@ impl Layout {
 /// As many as tolerate the loss of one.
 const NODES_DEFAULT: u8 = 3;
 
-const CLUSTER: &str = "cluster.json";
+pub(super) const CLUSTER: &str = "cluster.json";
 
 /// Of `cluster.json`.
 const VERSION: u32 = 1;
@@ -407,7 +338,7 @@ struct Written {
 }
 
 /// Nobody else may look into a directory that is made here: there are keys in it.
-fn make_directory(path: &Path) -> io::Result<()> {
+pub(super) fn make_directory(path: &Path) -> io::Result<()> {
     fs::DirBuilder::new()
         .recursive(true)
         .mode(0o700)
@@ -497,31 +428,6 @@ mod tests {
         )
         .unwrap_err();
         assert!(matches!(error, LayoutError::Other { .. }), "{error}");
-    }
-
-    #[test]
-    fn a_second_dev_is_refused_while_the_first_runs() {
-        let dir = tempfile::tempdir().unwrap();
-        let root = dir.path().join("new/one");
-        let lock = Lock::take(&root).unwrap();
-        let error = Lock::take(&root).unwrap_err();
-        assert!(
-            error
-                .to_string()
-                .contains(&format!("process {}", std::process::id())),
-            "{error}"
-        );
-        drop(lock);
-        Lock::take(&root).unwrap();
-    }
-
-    #[test]
-    fn files_of_others_are_left_alone() {
-        let dir = tempfile::tempdir().unwrap();
-        fs::write(dir.path().join("letter.txt"), "dear").unwrap();
-        let error = Lock::take(dir.path()).unwrap_err();
-        assert!(error.to_string().contains("letter.txt"), "{error}");
-        assert!(!dir.path().join("dev.lock").exists());
     }
 
     #[test]

@@ -1,26 +1,6 @@
 //! The parts of the story that need no running node.
 
 use super::*;
-use crate::output::Copy;
-
-fn copies(hashes: &[Option<&str>]) -> Copies {
-    let copy = |hash: &Option<&str>| Copy {
-        node: "n".to_owned(),
-        revision: 1,
-        sha256: hash.map(str::to_owned),
-        path: PathBuf::from("hosts"),
-    };
-    Copies::of(hashes.iter().map(copy).collect())
-}
-
-#[test]
-fn once_fails_for_files_that_differ_only() {
-    assert_eq!(once(Some(&copies(&[Some("a"), Some("a")]))), Ok(0));
-    assert_eq!(once(Some(&copies(&[None, None]))), Ok(0));
-    assert!(once(Some(&copies(&[Some("a"), Some("b")]))).is_err());
-    assert!(once(Some(&copies(&[Some("a"), None]))).is_err());
-}
-
 #[test]
 fn the_status_of_a_command_is_as_in_a_shell() {
     assert_eq!(status_of(ExitStatus::from_raw(0)), 0);
@@ -36,10 +16,21 @@ fn our_program_is_found_first() {
 }
 
 #[test]
-fn every_refusal_of_a_directory_says_what_next() {
-    let dir = tempfile::tempdir().unwrap();
-    let _held = Lock::take(dir.path()).unwrap();
-    let failure = refused(Lock::take(dir.path()).unwrap_err());
-    assert_eq!(failure.exit, Exit::Conflict);
-    assert!(failure.hint.unwrap().contains("--dir"));
+fn what_cannot_be_read_is_not_imported() {
+    let failure = readable(Some(Path::new("/nowhere/home.hosts"))).unwrap_err();
+    assert_eq!(failure.exit, Exit::Usage);
+    assert!(!is_of_interest(&Err(failure)));
+    assert_eq!(readable(Some(Path::new("-"))), Ok(()));
+    assert_eq!(readable(None), Ok(()));
+}
+
+#[test]
+fn the_logs_of_a_failure_are_of_interest() {
+    assert!(!is_of_interest(&Ok(0)));
+    assert!(is_of_interest(&Ok(1)));
+    assert!(is_of_interest(&Err(Failure::new(
+        Exit::Failed,
+        "NODE",
+        "it ended"
+    ))));
 }

@@ -2,7 +2,8 @@
 
 use std::io::{self, IsTerminal as _};
 
-use super::nodes::{Nodes, State};
+use super::nodes::Nodes;
+use super::process::State;
 use crate::client::Status;
 use crate::exit::Failure;
 use crate::output::{self, Format, Known, Output, Overview, Seen};
@@ -40,11 +41,12 @@ impl<'a> Watch<'a> {
 
     /// Shows `now`.
     pub(crate) fn show(&mut self, now: Overview) -> Result<(), Failure> {
+        let mut last = now.clone();
         match (&mut self.shape, &self.last) {
             (Shape::Redrawn { lines }, _) => {
                 let text = self.output.text(&now);
                 let drawn = format!("{}{text}", erased(*lines));
-                *lines = text.lines().count();
+                *lines = height(&text);
                 output::bytes(drawn.as_bytes())?;
             }
             (Shape::Lines, Some(before)) => {
@@ -52,10 +54,13 @@ impl<'a> Watch<'a> {
                     output::bytes(format!("{line}\n").as_bytes())?;
                 }
             }
-            (Shape::Whole, Some(before)) if *before == now => {}
+            (Shape::Whole, Some(before)) if now.since(before).is_empty() => {}
             (Shape::Lines | Shape::Whole, _) => self.output.report(&now)?,
         }
-        self.last = Some(now);
+        if let Some(before) = self.last.take() {
+            last.remember(before);
+        }
+        self.last = Some(last);
         Ok(())
     }
 
@@ -68,6 +73,13 @@ impl<'a> Watch<'a> {
         }
         Ok(())
     }
+}
+
+/// How many lines of the terminal a text takes: long ones take several.
+fn height(text: &str) -> usize {
+    let width = terminal_size::terminal_size().map_or(usize::MAX, |(width, _)| width.0.into());
+    let lines = text.lines().map(|line| line.chars().count().max(1));
+    lines.map(|length| length.div_ceil(width.max(1))).sum()
 }
 
 /// Back to the first of `lines` lines, and everything below is gone (ECMA-48: CPL, ED).

@@ -185,7 +185,10 @@ impl Overview {
         for (now, then) in self.nodes.iter().zip(&before.nodes) {
             let name = &now.name;
             if (now.state, now.pid) != (then.state, then.pid) {
-                lines.push(format!("{name}: {}", now.state));
+                lines.push(match now.pid {
+                    Some(pid) => format!("{name}: {}, process {pid}", now.state),
+                    None => format!("{name}: {}", now.state),
+                });
             }
             let Some(known) = &now.known else {
                 continue;
@@ -214,6 +217,13 @@ impl Overview {
             lines.push(self.verdict_line());
         }
         lines
+    }
+
+    /// What the cluster knew of a node before, where it knows nothing now: a node that comes back as it was is no news.
+    pub(crate) fn remember(&mut self, before: Self) {
+        for (now, then) in self.nodes.iter_mut().zip(before.nodes) {
+            now.known = now.known.take().or(then.known);
+        }
     }
 
     fn verdict_line(&self) -> String {
@@ -423,9 +433,9 @@ mod tests {
                 "n1: disk full"
             ]
         );
-        assert_eq!(
-            overview("killed", None).since(&first),
-            ["n1: killed", "degraded"]
-        );
+        let mut killed = overview("killed", None);
+        assert_eq!(killed.since(&first), ["n1: killed", "degraded"]);
+        killed.remember(first.clone());
+        assert_eq!(first.since(&killed), ["n1: running, process 9", "healthy"]);
     }
 }
