@@ -151,6 +151,45 @@ fn what_is_applied_twice_takes_effect_once() {
     let machine = Machine::default();
     let mut node = machine.open().unwrap();
     node.run(&history.entries).unwrap();
-    node.apply(&history.entries[3..]).unwrap();
+    node.apply(&history.entries[3..9]).unwrap();
+    assert_eq!(node.applied().applied, Some(history.last()));
     assert_eq!(node.applied().digest(), history.model.digest());
+}
+
+#[test]
+fn a_cut_between_the_writes_of_a_large_change_is_marked_and_mended() {
+    let mut marked = 0;
+    for seed in 0..20 {
+        let machine = Machine::default();
+        let mut history = History::new();
+        let large = import(&history.model, 0, 300);
+        history.change_in_parts(7, &large, 2000);
+        let mut node = machine.open().unwrap();
+        node.vote(1).unwrap();
+        node.run(&history.entries).unwrap();
+        node.vote(2).unwrap(); // flushes what is committed
+        machine.crash(seed);
+        drop(node);
+
+        let (mut hosts, mut mark) = (0, false);
+        machine.states.edit(&machine.state_path(), |rows| {
+            hosts = rows.keys().filter(|key| key.starts_with(b"h/")).count();
+            mark = rows.contains_key(&b"b"[..]);
+        });
+        assert_eq!(
+            mark,
+            hosts != 0 && hosts != 300,
+            "seed {seed}: {hosts} hosts"
+        );
+        marked += u32::from(mark);
+
+        let mut node = machine.open().unwrap();
+        node.apply_committed().unwrap();
+        assert_eq!(
+            node.applied().digest(),
+            history.model.digest(),
+            "seed {seed}"
+        );
+    }
+    assert!(marked > 3, "only {marked} of 20 cuts were in between");
 }
