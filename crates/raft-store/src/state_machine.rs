@@ -19,6 +19,7 @@ use crate::applied::Applied;
 use crate::aside::aside;
 use crate::disk::Work;
 use crate::limits::APPLY_ENTRIES_MAX;
+use crate::log::Log;
 use crate::log_store::{UnreadableEntry, log_id_of};
 use crate::parts::Parts;
 use crate::raft::{
@@ -45,6 +46,7 @@ pub struct StateMachine {
 /// What the state machine and its snapshot builders write with.
 #[derive(Debug, Clone)]
 struct Storage {
+    log: Log,
     writer: Arc<StateWriter>,
     snapshots: Snapshots,
     work: Work,
@@ -60,6 +62,7 @@ impl StateMachine {
     /// Goes on from `state`, which is what `writer` has stored.
     pub(crate) fn new(
         state: Arc<Applied>,
+        log: Log,
         writer: Arc<StateWriter>,
         snapshots: Snapshots,
         work: Work,
@@ -70,6 +73,7 @@ impl StateMachine {
             before_parts: None,
             dirty: Dirty::default(),
             storage: Storage {
+                log,
                 writer,
                 snapshots,
                 work,
@@ -309,6 +313,7 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
         snapshot: SnapshotFile,
     ) -> io::Result<()> {
         let Storage {
+            log: _,
             writer,
             snapshots,
             work,
@@ -369,10 +374,14 @@ impl RaftSnapshotBuilder<TypeConfig> for SnapshotBuilder {
 
     async fn build_snapshot(&mut self) -> io::Result<RaftSnapshot> {
         let Storage {
+            log,
             writer,
             snapshots,
             work,
         } = self.storage.clone();
+        // What a majority has on disk is applied, and this node may not be one
+        // of them yet: no snapshot reaches beyond the log behind it.
+        log.flush().await?;
         let state = Arc::clone(&self.state);
         let built = aside(work, "snapshot-builder", move || snapshots.build(&state)).await??;
         // The log behind the snapshot may go now: keep the state from having

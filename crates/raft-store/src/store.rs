@@ -110,10 +110,12 @@ impl Store {
         let (generations, opened) =
             Generations::open(disk, states, &room.join("state")).map_err(OpenError::State)?;
         let (generations, store, state) = recover(&log, &snapshots, generations, opened, &room)?;
-        let writer = StateWriter::start(generations, store, work).map_err(OpenError::Thread)?;
+        let writer =
+            StateWriter::start(generations, store, log.clone(), work).map_err(OpenError::Thread)?;
         let writer = Arc::new(writer);
         let machine = StateMachine::new(
             Arc::new(state),
+            log.clone(),
             Arc::clone(&writer),
             snapshots.clone(),
             work,
@@ -203,8 +205,10 @@ impl Keeper {
             writer,
             _claim,
         } = self;
+        // The writer flushes the log before it writes the last rows.
+        let stored = writer.stop();
         log.close();
-        writer.stop()
+        stored
     }
 }
 

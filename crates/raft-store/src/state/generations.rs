@@ -33,6 +33,11 @@ pub(crate) struct Generations {
 pub(crate) type Opened = (Box<dyn StateStore>, Applied);
 
 impl Generations {
+    /// The log could not be flushed up to what was to be written.
+    pub(crate) fn behind(&self, cause: io::Error) -> StateError {
+        StateError::new("flush the log before", &self.dir, cause)
+    }
+
     /// Opens the generation that counts in `dir`, which is made if missing.
     /// Gives its content if there is one and it verifies.
     pub(crate) fn open(

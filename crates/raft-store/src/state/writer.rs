@@ -5,6 +5,10 @@
 //! write, and what waits is bounded by the number of rows. `apply` waits only
 //! beyond that bound. The first failure is final: the node stops, and the
 //! next start rebuilds what is missing.
+//!
+//! openraft applies an entry once a majority has it on disk, and this node may
+//! not be one of them yet. The state never reaches the disk ahead of the log:
+//! at the next start it would look as if the log had been lost.
 
 use std::collections::BTreeSet;
 use std::error::Error;
@@ -22,6 +26,7 @@ use super::{Generations, StateError, StateStore, Write, rows};
 use crate::applied::Applied;
 use crate::disk::Work;
 use crate::limits::{BATCH_BYTES_MAX, BATCH_ROWS_MAX, PENDING_ROWS_MAX, UNFLUSHED_BYTES_MAX};
+use crate::log::Log;
 
 /// The state can no longer be stored; the node has to stop.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -75,14 +80,16 @@ struct Rows {
 }
 
 impl StateWriter {
-    /// Writes to `store`, the generation that counts.
+    /// Writes to `store`, the generation that counts, what `log` has on disk.
     pub(crate) fn start(
         generations: Generations,
         store: Box<dyn StateStore>,
+        log: Log,
         work: Work,
     ) -> io::Result<Self> {
         let worker = Worker {
             generations,
+            log,
             store: Some(store),
             unflushed: 0,
         };
@@ -318,6 +325,7 @@ impl StateFault {
 #[derive(Debug)]
 struct Worker {
     generations: Generations,
+    log: Log,
     store: Option<Box<dyn StateStore>>,
     /// Bytes written since the last flush.
     unflushed: usize,
@@ -334,6 +342,9 @@ impl Worker {
             self.replace(&state)?;
         }
         if let Some(to) = rows.to {
+            // What was applied was given to the log before.
+            let flushed = self.log.flush_blocking();
+            flushed.map_err(|cause| self.generations.behind(cause))?;
             let projection = &to.projection;
             let hosts = rows.hosts.iter().map(|id| rows::host(projection, *id));
             let requests = rows

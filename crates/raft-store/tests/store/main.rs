@@ -1,6 +1,8 @@
 //! The whole store: what it remembers over crashes, damage and kills.
 
 #[cfg(test)]
+mod behind;
+#[cfg(test)]
 mod check;
 #[cfg(test)]
 mod crash;
