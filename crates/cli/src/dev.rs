@@ -124,10 +124,11 @@ pub(crate) async fn run(plan: Plan, output: &Output) -> Result<u8, Failure> {
     ended
 }
 
-/// Whether somebody will want to look at what the nodes left: after a failure, but not after a slip of the pen.
+/// Whether somebody will want to look at what the nodes left: after a failure, but not after a slip of the pen or
+/// a signal.
 fn is_of_interest(ended: &Result<u8, Failure>) -> bool {
     match ended {
-        Ok(status) => *status != 0,
+        Ok(status) => *status != 0 && !Told::ALL.iter().any(|told| told.status() == *status),
         Err(failure) => failure.exit != Exit::Usage,
     }
 }

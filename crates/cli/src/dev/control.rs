@@ -20,6 +20,7 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::time::timeout;
 
 use super::choose::Verb;
+use super::home::private_temporary;
 use crate::output::NodeReport;
 
 /// What `chaos` sends.
@@ -101,7 +102,7 @@ impl Control {
         let (path, elsewhere) = if usual.as_os_str().len() <= SOCKET_PATH_BYTES_MAX {
             (usual, None)
         } else {
-            let dir = tempfile::Builder::new().prefix("router-hosts-").tempdir();
+            let dir = private_temporary("router-hosts-");
             let dir = dir.map_err(|cause| failed(&usual, cause))?;
             (dir.path().join("dev.sock"), Some(dir))
         };

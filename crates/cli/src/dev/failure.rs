@@ -6,7 +6,6 @@ use super::certificates::CertificateError;
 use super::control::ListenError;
 use super::home::HomeError;
 use super::layout::LayoutError;
-use super::log;
 use super::process::{Down, Node, NodeError, State};
 use crate::exit::{Exit, Failure, chain};
 
@@ -20,7 +19,7 @@ pub(crate) fn end_of(node: &Node) -> Option<Failure> {
     let State::Down(Down::Ended(status)) = node.state() else {
         return None;
     };
-    let (name, log, tail) = (&node.member().name, node.log(), log::tail(&node.log()));
+    let (name, log, tail) = (&node.member().name, node.log(), node.last_words());
     let log = log.display();
     let message = format!("{name} ended by itself ({status}); the end of {log}:\n{tail}");
     let hint = format!("`router-hosts chaos restart {name}` starts it again while `dev` runs");

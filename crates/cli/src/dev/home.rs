@@ -2,6 +2,7 @@
 
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
@@ -44,8 +45,7 @@ impl Home {
         if let Some(dir) = dir {
             return Self::lock(dir.to_owned(), None);
         }
-        let prefix = "router-hosts-dev-";
-        let made = tempfile::Builder::new().prefix(prefix).tempdir();
+        let made = private_temporary("router-hosts-dev-");
         let made = made.map_err(|cause| HomeError::Directory {
             path: std::env::temp_dir(),
             cause,
@@ -108,6 +108,14 @@ impl Home {
     }
 }
 
+/// A fresh temporary directory that nobody else may look into.
+pub(super) fn private_temporary(prefix: &str) -> io::Result<TempDir> {
+    tempfile::Builder::new()
+        .prefix(prefix)
+        .permissions(fs::Permissions::from_mode(0o700))
+        .tempdir()
+}
+
 /// Who holds the lock, for the message: an unreadable file names nobody.
 fn holder(file: File) -> String {
     let mut process = String::new();
@@ -155,6 +163,8 @@ mod tests {
     fn only_a_temporary_directory_is_removed_and_only_if_it_is_not_kept() {
         let home = Home::take(None).unwrap();
         let path = home.path().to_owned();
+        let mode = fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o700);
         assert_eq!(home.leave(false), None);
         assert!(!path.exists());
 

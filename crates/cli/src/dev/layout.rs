@@ -267,7 +267,10 @@ impl Layout {
              [tls]\n\
              cert = \"cert.pem\"\n\
              key = \"key.pem\"\n\
-             ca = \"../ca/ca.pem\"\n"
+             ca = \"../ca/ca.pem\"\n\
+             \n\
+             [log]\n\
+             level = \"info,openraft=warn\"\n"
         )
     }
 
@@ -400,7 +403,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let layout = made(dir.path(), 1);
         let path = layout.node(&layout.members()[0]).join("config.toml");
-        let edited = fs::read_to_string(&path).unwrap() + "[raft]\nsnapshot_after = 100\n";
+        let edited = fs::read_to_string(&path).unwrap() + "\n[raft]\nsnapshot_after = 100\n";
         fs::write(&path, &edited).unwrap();
         open(dir.path(), Wishes::default()).unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), edited);

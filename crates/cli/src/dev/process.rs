@@ -23,6 +23,8 @@ use super::log;
 pub(crate) struct Node {
     member: Member,
     dir: PathBuf,
+    /// The length of the log when the process was started, in bytes.
+    log_from: u64,
     life: Life,
 }
 
@@ -139,6 +141,7 @@ impl Node {
         Self {
             member: member.clone(),
             dir: layout.node(member),
+            log_from: 0,
             life: Life::Down(Down::New),
         }
     }
@@ -150,6 +153,11 @@ impl Node {
     /// What it and its earlier processes said.
     pub(crate) fn log(&self) -> PathBuf {
         self.dir.join("log")
+    }
+
+    /// The end of what its last process said.
+    pub(crate) fn last_words(&self) -> String {
+        log::tail(&self.log(), self.log_from)
     }
 
     pub(crate) fn state(&self) -> State {
@@ -181,8 +189,9 @@ impl Node {
         Ok(())
     }
 
-    fn spawn(&self, program: &Path) -> io::Result<Process> {
+    fn spawn(&mut self, program: &Path) -> io::Result<Process> {
         let log = File::options().append(true).create(true).open(self.log())?;
+        self.log_from = log::length(&log)?;
         let mut child = Command::new(program)
             .arg("serve")
             .arg("--config")
@@ -211,7 +220,7 @@ impl Node {
             Err(_) => Err(NodeError::Silent {
                 name: self.member.name.clone(),
                 log: self.log(),
-                tail: log::tail(&self.log()),
+                tail: self.last_words(),
             }),
         }
     }
@@ -228,7 +237,7 @@ impl Node {
             name: self.member.name.clone(),
             status,
             log: self.log(),
-            tail: log::tail(&self.log()),
+            tail: self.last_words(),
         })
     }
 
@@ -302,7 +311,7 @@ impl Node {
                 name: self.member.name.clone(),
                 how,
                 log: self.log(),
-                tail: log::tail(&self.log()),
+                tail: self.last_words(),
             }),
         }
     }

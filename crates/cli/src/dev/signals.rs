@@ -44,6 +44,8 @@ impl Signals {
 }
 
 impl Told {
+    pub(crate) const ALL: [Self; 3] = [Self::Interrupt, Self::Terminate, Self::Hangup];
+
     /// The exit status of a program that this signal ended, as shells have it.
     pub(crate) fn status(self) -> u8 {
         match self {

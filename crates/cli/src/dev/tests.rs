@@ -28,6 +28,7 @@ fn what_cannot_be_read_is_not_imported() {
 fn the_logs_of_a_failure_are_of_interest() {
     assert!(!is_of_interest(&Ok(0)));
     assert!(is_of_interest(&Ok(1)));
+    assert!(!is_of_interest(&Ok(Told::Interrupt.status())));
     assert!(is_of_interest(&Err(Failure::new(
         Exit::Failed,
         "NODE",
