@@ -22,7 +22,7 @@ cluster *FILTER:
 
 # Benchmarks of the core.
 bench:
-    cargo bench --workspace
+    cargo bench -p hosts
 
 _format:
     cargo fmt --all --check
