@@ -419,6 +419,31 @@ fn rejections() -> Vec<Rejection> {
 }
 
 #[test]
+fn outcomes_of_forwarded_commands_keep_their_bytes() {
+    use raft_store::record::ForwardOutcome;
+    let answer = Answer {
+        revision: Revision::new(41),
+        outcome: Outcome::Deleted(id(2)),
+    };
+    for (name, outcome) in [
+        ("forward_answered", ForwardOutcome::Answered(answer)),
+        (
+            "forward_rejected",
+            ForwardOutcome::Rejected(Rejection::NotFound { id: id(2) }),
+        ),
+        ("forward_not_leader", ForwardOutcome::NotLeader),
+        ("forward_unknown", ForwardOutcome::Unknown),
+    ] {
+        frozen(
+            name,
+            &outcome,
+            record::encode_forward_outcome,
+            record::decode_forward_outcome,
+        );
+    }
+}
+
+#[test]
 fn messages_between_peers_keep_their_bytes() {
     let vote = RaftVote::new(3, 1);
     let granted = RaftVote::new_committed(3, 1);

@@ -17,7 +17,7 @@ use crate::single_node::Alone;
 
 /// Where the child works; set for it only.
 const CHILD_DIR: &str = "RAFT_STORE_TEST_NODE_DIR";
-/// How often the child is killed; 8 times if not set.
+/// How often the child is killed; 20 times if not set.
 const ROUNDS: &str = "RAFT_STORE_TEST_KILLS";
 
 /// The child of the test below; alone, a short run of the same work.
@@ -61,7 +61,7 @@ fn check(dir: &Path, answered: Option<u32>) -> usize {
 #[test]
 fn what_was_answered_survives_a_kill() {
     let dir = tempfile::tempdir().unwrap();
-    let rounds = env::var(ROUNDS).map_or(8, |rounds| rounds.parse().unwrap());
+    let rounds = env::var(ROUNDS).map_or(20, |rounds| rounds.parse().unwrap());
     let mut before = 0;
     for round in 0..rounds {
         let mut child = Command::new(env::current_exe().unwrap())
@@ -87,7 +87,7 @@ fn what_was_answered_survives_a_kill() {
             let Some(number) = number else { continue };
             answered = Some(number.parse().unwrap());
             answers += 1;
-            if answers == 5 + round * 37 % 130 {
+            if answers == 5 + round * 37 % 60 {
                 child.kill().unwrap();
             }
         }
