@@ -99,6 +99,8 @@ mod tests {
         fs::write(layout.node(first).join("pid"), node.id().to_string()).unwrap();
         fs::write(layout.node(second).join("pid"), other.id().to_string()).unwrap();
 
+        // Waiting for a child closes its input, at whose end it would end by itself.
+        let _input = node.stdin.take();
         // Reaped beside: a dead child of this process would still be seen.
         let reaper = std::thread::spawn(move || node.wait().unwrap());
         assert_eq!(stop(&layout).await, ["n1"]);

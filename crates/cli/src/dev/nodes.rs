@@ -201,6 +201,21 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_node_may_die_of_a_signal_only_before_it_serves() {
+        let mut early = stand("while :; do sleep 0.01; done");
+        let program = early.program.clone();
+        early.node().start(&program).unwrap();
+        assert!(early.nodes.stop().await.is_empty());
+        let mut late = stand(SERVES);
+        late.start().await.unwrap();
+        let bad = late.nodes.stop().await;
+        assert!(
+            matches!(bad.as_slice(), [NodeError::Unclean { .. }]),
+            "{bad:?}"
+        );
+    }
+
+    #[tokio::test]
     async fn a_bad_end_is_told() {
         let mut stand = stand(&format!("trap 'echo disk full >&2; exit 1' TERM; {SERVES}"));
         stand.start().await.unwrap();

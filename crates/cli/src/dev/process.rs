@@ -5,6 +5,7 @@
 
 use std::fs::{self, File};
 use std::io;
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
@@ -39,6 +40,8 @@ enum Life {
 struct Process {
     child: Child,
     lines: Lines<BufReader<ChildStdout>>,
+    /// It said that it takes calls.
+    serves: bool,
     paused: bool,
 }
 
@@ -209,6 +212,7 @@ impl Node {
         Ok(Process {
             child,
             lines: BufReader::new(stdout).lines(),
+            serves: false,
             paused: false,
         })
     }
@@ -230,6 +234,7 @@ impl Node {
             // The end of the stream, or an unreadable one: the process is about to end.
             && let Ok(Some(_)) = process.lines.next_line().await
         {
+            process.serves = true;
             return Ok(());
         }
         let status = self.ended().await;
@@ -292,6 +297,8 @@ impl Node {
         };
         let how = match timeout(STOP_LIMIT, process.child.wait()).await {
             Ok(Ok(status)) if status.success() => None,
+            // It had not come so far as to listen to signals: it had nothing to put in order either.
+            Ok(Ok(status)) if !process.serves && status.signal() == Some(SIGTERM) => None,
             Ok(Ok(status)) => Some(status.to_string()),
             Ok(Err(cause)) => {
                 return Err(NodeError::Wait {
@@ -348,6 +355,8 @@ impl Node {
         })
     }
 }
+
+const SIGTERM: i32 = Signal::TERM.as_raw();
 
 /// Until a node takes calls: it may have a long log to read first.
 const SERVE_LIMIT: Duration = Duration::from_secs(60);

@@ -35,3 +35,12 @@ fn the_logs_of_a_failure_are_of_interest() {
         "it ended"
     ))));
 }
+
+#[test]
+fn the_example_is_a_hosts_file_without_a_fault() {
+    let parsed =
+        hosts::format::hosts_file::parse(include_bytes!("../../../../examples/home.hosts"));
+    let parsed = parsed.unwrap();
+    assert_eq!(parsed.warnings_total, 0, "{:?}", parsed.warnings);
+    assert!(parsed.rows.len() > 30);
+}
