@@ -16,7 +16,7 @@ use std::{
     fmt, io,
     ops::Range,
     path::Path,
-    sync::{Arc, Mutex, PoisonError, mpsc},
+    sync::{Arc, Mutex, PoisonError},
     thread,
 };
 
@@ -277,17 +277,10 @@ impl Log {
         self.until_durable(|_| Ok(What::Flush)).await
     }
 
-    /// As [`Log::flush`], for threads that may wait. Blocks.
-    pub fn flush_blocking(&self) -> io::Result<()> {
-        let (done, answer) = mpsc::sync_channel(1);
-        let done: Done = Box::new(move |outcome| {
-            // Whoever no longer waits does not need to know.
-            drop(done.send(outcome));
-        });
-        let flush = |_: &mut State| Ok(What::Flush);
-        self.inner.shared.submit(Some(done), flush)?;
-        let gone = |_| Err(io::ErrorKind::BrokenPipe.into());
-        answer.recv().unwrap_or_else(gone)
+    /// Waits until every entry appended before is durable. Blocks, for one
+    /// flush at the most, and asks for none of its own.
+    pub fn until_appends_are_durable(&self) -> io::Result<()> {
+        Ok(self.inner.shared.until_durable()?)
     }
 
     /// Writes what is queued and ends the thread. Blocks. Other handles get

@@ -379,11 +379,14 @@ impl RaftSnapshotBuilder<TypeConfig> for SnapshotBuilder {
             snapshots,
             work,
         } = self.storage.clone();
-        // What a majority has on disk is applied, and this node may not be one
-        // of them yet: no snapshot reaches beyond the log behind it.
-        log.flush().await?;
         let state = Arc::clone(&self.state);
-        let built = aside(work, "snapshot-builder", move || snapshots.build(&state)).await??;
+        let built = aside(work, "snapshot-builder", move || {
+            // What a majority has on disk is applied, and this node may not be
+            // one of them yet: no snapshot reaches beyond the log behind it.
+            log.until_appends_are_durable()?;
+            Ok::<_, io::Error>(snapshots.build(&state)?)
+        })
+        .await??;
         // The log behind the snapshot may go now: keep the state from having
         // to be rebuilt after a power cut.
         writer.sync().await?;

@@ -48,6 +48,8 @@ pub(super) struct Shared {
     state: Mutex<State>,
     /// There is work for the writer's thread, or an end.
     work: Condvar,
+    /// More appends are durable, or none will ever be.
+    durable: Condvar,
     /// The writer, where there is no thread that owns it.
     inline: Option<Mutex<Writer>>,
 }
@@ -66,6 +68,8 @@ pub(super) struct State {
     closing: bool,
     /// Counts appends.
     ticket: u64,
+    /// The last append that is on the disk.
+    durable: u64,
 }
 
 impl State {
@@ -83,6 +87,7 @@ impl State {
             wanted: false,
             closing: false,
             ticket: 0,
+            durable: 0,
         })
     }
 
@@ -105,6 +110,7 @@ impl Shared {
             dir,
             state,
             work: Condvar::new(),
+            durable: Condvar::new(),
             inline: None,
         }
     }
@@ -150,6 +156,23 @@ impl Shared {
             state.wanted = true;
             drop(state);
             self.wake();
+        }
+        Ok(())
+    }
+
+    /// Waits until every append made before this call is on the disk. Asks for
+    /// no flush of its own: appends are flushed as soon as the disk can.
+    pub(super) fn until_durable(&self) -> Result<(), LogFailure> {
+        let mut state = self.state();
+        let awaited = state.ticket;
+        while state.durable < awaited {
+            if let Some(failure) = &state.failure {
+                return Err(failure.clone());
+            }
+            state = self
+                .durable
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner);
         }
         Ok(())
     }
@@ -218,8 +241,14 @@ impl Shared {
         }
         let written = writer.write(jobs);
         let mut state = self.state();
+        self.durable.notify_all();
         if let Err(failure) = written {
             return Err(state.fail(failure));
+        }
+        for job in jobs {
+            if let What::Append { ticket, .. } = job.what {
+                state.durable = ticket;
+            }
         }
         for placed in writer.placed() {
             state
@@ -275,6 +304,7 @@ impl Drop for Gone<'_> {
         };
         let mut jobs = mem::take(&mut state.queue);
         drop(state);
+        self.0.durable.notify_all();
         answer(&mut jobs, &Err(failure));
     }
 }

@@ -343,7 +343,7 @@ impl Worker {
         }
         if let Some(to) = rows.to {
             // What was applied was given to the log before.
-            let flushed = self.log.flush_blocking();
+            let flushed = self.log.until_appends_are_durable();
             flushed.map_err(|cause| self.generations.behind(cause))?;
             let projection = &to.projection;
             let hosts = rows.hosts.iter().map(|id| rows::host(projection, *id));
