@@ -3,9 +3,10 @@
 //! It keeps what a real one may keep, and not more. Bytes are durable after
 //! [`DiskFile::sync`], names after [`Disk::sync_dir`]. At [`MemoryDisk::crash`]
 //! the rest is gone, except for as much as chance had already written: the
-//! beginning of what was added to a file, perhaps followed by sectors of
-//! zeros, and the first of the changed names of a directory. After a flush
-//! that failed, later ones succeed and store nothing, as on Linux.
+//! beginning of what was added to a file, or any of its sectors up to a
+//! length, with zeros between them, and the first of the changed names of a
+//! directory. After a flush that failed, later ones succeed and store nothing,
+//! as on Linux.
 //! Directories themselves are durable at once.
 
 use std::{

@@ -59,7 +59,7 @@ impl Standing {
                 }
             }
             Record::Committed(to) => self.committed = to,
-            Record::Sealed => {}
+            Record::Sealed | Record::Flushed => {}
         }
     }
 }
@@ -168,6 +168,8 @@ pub(super) enum Record<'a> {
     Committed(Option<LogId>),
     /// The segment ends here, and its successor exists.
     Sealed,
+    /// All that stands before this in the segment was flushed.
+    Flushed,
 }
 
 /// Why there is no record at an offset.
@@ -192,7 +194,7 @@ impl<'a> Record<'a> {
             Self::Entry { payload, .. } => 16 + payload.len(),
             Self::Purged(_) => 16,
             Self::Vote(_) | Self::Truncate(_) | Self::Committed(_) => OPTION_BYTES,
-            Self::Sealed => 0,
+            Self::Sealed | Self::Flushed => 0,
         };
         PREFIX_BYTES + 1 + body
     }
@@ -226,6 +228,7 @@ impl<'a> Record<'a> {
                 put_position(into, to);
             }
             Self::Sealed => into.push(KIND_SEALED),
+            Self::Flushed => into.push(KIND_FLUSHED),
         }
         let (_, record) = into.split_at_mut(start);
         let (prefix, covered) = record.split_at_mut(PREFIX_BYTES);
@@ -279,6 +282,7 @@ impl<'a> Record<'a> {
             }),
             KIND_COMMITTED => Self::Committed(take_position(&mut fields)?),
             KIND_SEALED => Self::Sealed,
+            KIND_FLUSHED => Self::Flushed,
             _ => return None,
         };
         fields.0.is_empty().then_some(record)
@@ -289,7 +293,7 @@ impl<'a> Record<'a> {
         (at + 1..bytes.len()).find_map(|at| {
             // Kinds are few: most places that are none are seen without a sum.
             let kind = *bytes.get(at + PREFIX_BYTES)?;
-            let (record, _) = (KIND_VOTE..=KIND_SEALED)
+            let (record, _) = (KIND_VOTE..=KIND_FLUSHED)
                 .contains(&kind)
                 .then(|| Self::decode(bytes, at, 0, seed).ok())??;
             Some((record, at))
@@ -303,6 +307,7 @@ const KIND_TRUNCATE: u8 = 3;
 const KIND_PURGED: u8 = 4;
 const KIND_COMMITTED: u8 = 5;
 const KIND_SEALED: u8 = 6;
+const KIND_FLUSHED: u8 = 7;
 
 /// The length of a vote or of a position that may be absent.
 const OPTION_BYTES: usize = 17;

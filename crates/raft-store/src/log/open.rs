@@ -1,10 +1,10 @@
 //! Finds the log's segments, reads them all, and tells a log that stopped in
 //! the middle of a write from one that was damaged.
 //!
-//! A power cut leaves the end of the newest segment in the middle of a record,
-//! with nothing or only zeros behind: that is cut off, since nobody was told
-//! it is safe. Anything else that does not read is damage, and damage is never
-//! repaired here: what was cut off might be what this node has acknowledged.
+//! A power cut leaves at the end of the newest segment some sectors of a group
+//! that was not flushed yet: that is cut off, since nobody was told it is safe.
+//! Anything else that does not read is damage, and damage is never repaired
+//! here: what was cut off might be what this node has acknowledged.
 
 use std::{
     collections::BTreeMap,

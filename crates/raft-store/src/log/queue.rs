@@ -199,6 +199,7 @@ impl Shared {
                 };
                 answer(&mut jobs, &written);
                 while self.remove_void(&mut lock(writer)) {}
+                self.mark(&mut lock(writer));
             }
         }
     }
@@ -215,6 +216,9 @@ impl Shared {
             }
             // One at a time, so that a group waits for one at most.
             idle = !self.remove_void(&mut writer);
+            if idle {
+                self.mark(&mut writer);
+            }
         }
     }
 
@@ -260,6 +264,25 @@ impl Shared {
             state.segments.insert(sequence, segment);
         }
         Ok(())
+    }
+
+    /// Marks what was written as flushed, unless more is about to follow.
+    fn mark(&self, writer: &mut Writer) {
+        {
+            let state = self.state();
+            if state.failure.is_some() || state.wanted {
+                return;
+            }
+        }
+        let marked = writer.mark();
+        let mut state = self.state();
+        match marked {
+            Ok(()) => {
+                let (sequence, segment) = writer.current();
+                state.segments.insert(sequence, segment);
+            }
+            Err(failure) => drop(state.fail(failure)),
+        }
     }
 
     /// Removes the oldest segment if nothing in it is needed any more. False

@@ -59,7 +59,7 @@ impl Replay {
                 self.absent = self.absent.min(to.map(|to| to.index));
             }
             Record::Purged(to) => self.index.purge(to.index),
-            Record::Vote(_) | Record::Committed(_) | Record::Sealed => {}
+            Record::Vote(_) | Record::Committed(_) | Record::Sealed | Record::Flushed => {}
         }
         self.standing.take(record);
         Ok(())

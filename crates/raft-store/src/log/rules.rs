@@ -142,6 +142,6 @@ pub(super) fn check(
                 Ok(())
             }
         }
-        Record::Committed(_) | Record::Sealed => Ok(()),
+        Record::Committed(_) | Record::Sealed | Record::Flushed => Ok(()),
     }
 }

@@ -100,6 +100,7 @@ impl<'a> Scan<'a> {
         let seed = self.header(&path, sequence, &bytes)?;
         let mut at = HEADER_BYTES;
         let mut highest = None;
+        let mut marked = true;
         loop {
             match Record::decode(&bytes, at, 0, seed) {
                 Ok((Record::Sealed, next)) => {
@@ -130,6 +131,7 @@ impl<'a> Scan<'a> {
                     if let Record::Entry { id, .. } = record {
                         highest = highest.max(Some(id.index));
                     }
+                    marked = record == Record::Flushed;
                     at = next;
                 }
                 Err(bad) => {
@@ -149,6 +151,7 @@ impl<'a> Scan<'a> {
             seed,
             bytes: at as u64,
             flushed: at as u64,
+            marked,
             highest,
         }))
     }

@@ -1,4 +1,10 @@
 //! Tells the end of a write that was cut short from damage.
+//!
+//! A group is on its way to the medium until its flush is done, and its
+//! sectors may get there in any order: a power cut leaves any of them, with
+//! zeros in place of the others. Nobody was told that it is safe, so it is cut
+//! off. What is before a mark ([`Record::Flushed`]) was flushed; there a power
+//! cut leaves nothing like that.
 
 use super::{
     format::{BadRecord, Record},
@@ -9,22 +15,47 @@ use super::{
 const SECTOR: usize = 512;
 
 /// What is wrong at `at`, where no record is; `None` if a write that was cut
-/// short explains it. That leaves the beginning of a record, or nothing, and
-/// after it sectors that were never written, or nothing. In particular a whole
-/// record with one wrong bit is damage, the last one too: a write that was cut
-/// short does not do that, and the record may have been acknowledged.
+/// short explains it. That takes a sector that was never written, or the end
+/// of the file, and no mark behind it. In particular a whole record with one
+/// wrong bit is damage, the last one too: a write that was cut short does not
+/// do that, and the record may have been acknowledged.
 pub(super) fn damage(bytes: &[u8], at: usize, seed: u32, bad: BadRecord) -> Option<Damage> {
     if bad == BadRecord::Unknown {
         return Some(Damage::Unknown);
     }
-    let tail = bytes.get(at..).unwrap_or_default();
-    let last = tail.iter().rposition(|byte| *byte != 0)?;
-    if let Some((_, offset)) = Record::search(bytes, at, seed) {
-        return Some(Damage::Overwritten(offset as u64));
+    let mut next = None;
+    let mut from = at;
+    while let Some((record, found)) = Record::search(bytes, from, seed) {
+        let first = *next.get_or_insert(found);
+        if record == Record::Flushed {
+            return Some(Damage::Overwritten(first as u64));
+        }
+        from = found;
     }
-    let zeros_from = (at + last + 1).next_multiple_of(SECTOR);
-    if zeros_from < bytes.len() || bad == BadRecord::Incomplete {
+    if has_unwritten_sector(bytes, at, next.unwrap_or(bytes.len())) {
         return None;
     }
-    Some(Damage::Checksum)
+    match next {
+        Some(next) => Some(Damage::Overwritten(next as u64)),
+        // The file ends in the middle of it.
+        None if bad == BadRecord::Incomplete => None,
+        None => Some(Damage::Checksum),
+    }
+}
+
+/// Whether a sector, or as much of it as is from `from` on, has only zeros; it
+/// begins before `until`. Without any byte there is one.
+fn has_unwritten_sector(bytes: &[u8], from: usize, until: usize) -> bool {
+    let mut from = from;
+    loop {
+        let to = (from + 1).next_multiple_of(SECTOR).min(bytes.len());
+        let sector = bytes.get(from..to).unwrap_or_default();
+        if sector.iter().all(|byte| *byte == 0) {
+            return true;
+        }
+        from = to;
+        if from >= until {
+            return false;
+        }
+    }
 }

@@ -9,6 +9,10 @@
 //! - a segment without a seal is the newest, or the newest has no record yet,
 //! - a sealed one without a successor has lost it,
 //! - only the newest may end in the middle of a record.
+//!
+//! Behind each group comes a mark that it was flushed: at once if nothing
+//! waits, else with the next group. It is not flushed itself. So what comes
+//! before a mark was flushed, and what is behind the last one perhaps not.
 
 use std::{
     collections::VecDeque,
@@ -62,6 +66,8 @@ pub(super) struct Current {
     pub(super) bytes: u64,
     /// How much of that is flushed.
     pub(super) flushed: u64,
+    /// Whether the mark that it is was written, or nothing needs one.
+    pub(super) marked: bool,
     /// The highest entry in it, whether it still holds or not.
     pub(super) highest: Option<u64>,
 }
@@ -119,6 +125,7 @@ pub(super) fn create(
         seed,
         bytes: HEADER_BYTES as u64,
         flushed: HEADER_BYTES as u64,
+        marked: true,
         highest: None,
     })
 }
@@ -190,6 +197,27 @@ impl Writer {
         self.flush()
     }
 
+    /// Marks the last group as flushed, if it is not marked yet.
+    pub(super) fn mark(&mut self) -> Result<(), LogFailure> {
+        self.group = Indexes::default();
+        self.put_mark();
+        if self.buffer.is_empty() {
+            return Ok(());
+        }
+        self.write_out()
+    }
+
+    /// The segment that is written to, with its number.
+    pub(super) fn current(&self) -> (u64, Segment) {
+        let Current {
+            sequence,
+            seed,
+            bytes,
+            ..
+        } = self.current;
+        (sequence, Segment { seed, bytes })
+    }
+
     /// Where the entries of the last group went.
     pub(super) fn placed(&self) -> &[Placed] {
         &self.placed
@@ -197,16 +225,7 @@ impl Writer {
 
     /// The segments the last group wrote to, with their numbers.
     pub(super) fn written(&self) -> impl Iterator<Item = (u64, Segment)> {
-        let Current {
-            sequence,
-            seed,
-            bytes,
-            ..
-        } = self.current;
-        self.sealed
-            .iter()
-            .copied()
-            .chain([(sequence, Segment { seed, bytes })])
+        self.sealed.iter().copied().chain([self.current()])
     }
 
     /// The oldest segment, if nothing in it is needed any more: what the purge
@@ -245,6 +264,7 @@ impl Writer {
         if !self.buffer.is_empty() && self.buffer.len() + len > BUFFER_BYTES {
             self.write_out()?;
         }
+        self.put_mark();
         let offset = self.end();
         record.encode(&mut self.buffer, self.current.seed, offset);
         self.standing.take(record);
@@ -253,6 +273,14 @@ impl Writer {
             offset: u32::try_from(offset).expect("segments are far below 4 GiB"),
             len: u32::try_from(len).expect("records are far below 4 GiB"),
         })
+    }
+
+    /// Encodes the mark that all before it was flushed, if it was not yet.
+    fn put_mark(&mut self) {
+        if !mem::replace(&mut self.current.marked, true) {
+            let offset = self.end();
+            Record::Flushed.encode(&mut self.buffer, self.current.seed, offset);
+        }
     }
 
     /// Where the next record goes.
@@ -301,6 +329,7 @@ impl Writer {
         let synced = self.current.file.sync();
         synced.map_err(|cause| self.failure("flush", cause))?;
         self.current.flushed = self.current.bytes;
+        self.current.marked = false;
         Ok(())
     }
 

@@ -134,12 +134,13 @@ fn assert_words(text: &str, words: &[&str]) {
 
 #[test]
 fn every_refusal_says_which_file_where_and_what_to_do() {
-    // Entry 0 is at 128 + 26 (the vote), 275 bytes long like all of them.
-    let text = refusal(0, flip(154 + 2 * 275 + 100));
+    // Entry 0 is at 128 + 26 (the vote) + 9 (its mark), 275 bytes long like
+    // all of them.
+    let text = refusal(0, flip(163 + 2 * 275 + 100));
     assert_words(
         &text,
         &[
-            "0001.wal is damaged at offset 704 (entry 2)",
+            "0001.wal is damaged at offset 713 (entry 2)",
             "valid ones follow",
         ],
     );
@@ -154,8 +155,11 @@ fn every_refusal_says_which_file_where_and_what_to_do() {
         ],
     );
     let text = refusal(3, |disk, path| {
-        disk.edit(path, |bytes| *bytes.last_mut().unwrap() ^= 1)
-            .unwrap();
+        disk.edit(path, |bytes| {
+            bytes.truncate(bytes.len() - 9); // killed before the mark
+            *bytes.last_mut().unwrap() ^= 1;
+        })
+        .unwrap();
     });
     assert_words(
         &text,

@@ -99,7 +99,9 @@ fn what_waits_together_costs_one_flush_and_is_answered_in_order() {
     let calls = |operation| after.of(operation) - before.of(operation);
     // The vote may have come too late for the group.
     assert!((1..=2).contains(&calls(Operation::Sync)), "{after:?}");
-    assert_eq!(calls(Operation::Append), calls(Operation::Sync));
+    // Each group is one write, and so is its mark, if it does not ride along.
+    let appends = calls(Operation::Append);
+    assert!(appends <= 2 * calls(Operation::Sync) + 1, "{after:?}");
     let written = after.bytes - before.bytes;
     assert!(
         written < 100 * 240,
@@ -114,7 +116,11 @@ fn what_is_committed_rides_with_the_next_flush() {
     append(&log, vec![entry(1, 0, 10)]).unwrap();
     let before = disk.counts();
     log.save_committed(Some(id(1, 0))).unwrap();
-    assert_eq!(disk.counts(), before, "alone it is not worth a flush");
+    assert_eq!(
+        disk.counts().of(Operation::Sync),
+        before.of(Operation::Sync),
+        "alone it is not worth a flush"
+    );
     block_on(log.flush()).unwrap();
     assert_eq!(
         disk.counts().of(Operation::Sync),

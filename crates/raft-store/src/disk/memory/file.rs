@@ -66,23 +66,35 @@ impl Inode {
         let cut_back = self.durable.len() > self.alike;
         let stays = self.doomed || (cut_back && chance.up_to(1) == 0);
         if !stays {
-            // A part of what was added had reached the medium by itself.
+            // A part of what was added had reached the medium by itself: a
+            // beginning of it, or any of its sectors up to a length.
             let most = self.live.len() - self.alike;
-            let mut kept = self.alike + chance.up_to(most);
-            let sector = kept.next_multiple_of(SECTOR);
-            let mut len = kept;
-            if sector < self.live.len() && chance.up_to(1) == 0 {
-                // The length was written, the sectors were not.
-                kept = sector;
-                len = sector + chance.up_to(self.live.len() - sector);
+            let len = self.alike + chance.up_to(most);
+            let added = self.live.get(self.alike..len).unwrap_or_default();
+            self.durable.truncate(self.alike);
+            if chance.up_to(1) == 0 {
+                self.durable.extend_from_slice(added);
+            } else {
+                self.add_sectors(len, chance);
             }
-            self.durable.clear();
-            self.durable
-                .extend_from_slice(self.live.get(..kept).unwrap_or_default());
-            self.durable.resize(len, 0);
         }
         self.live.clone_from(&self.durable);
         self.alike = self.live.len();
         self.doomed = false;
+    }
+
+    /// Makes the durable bytes `len` long; chance decides which of the sectors
+    /// were written. The others hold zeros.
+    fn add_sectors(&mut self, len: usize, chance: &mut Chance) {
+        while self.durable.len() < len {
+            let from = self.durable.len();
+            let to = (from + 1).next_multiple_of(SECTOR).min(len);
+            if chance.up_to(1) == 0 {
+                let sector = self.live.get(from..to).unwrap_or_default();
+                self.durable.extend_from_slice(sector);
+            } else {
+                self.durable.resize(to, 0);
+            }
+        }
     }
 }

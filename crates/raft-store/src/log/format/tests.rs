@@ -59,6 +59,7 @@ fn records() -> Vec<(Record<'static>, &'static str)> {
             "1200001f6e1c0750050105000000000000001700000000000000",
         ),
         (Record::Sealed, "0100009e4963f2ff06"),
+        (Record::Flushed, "0100009e4ae0990d07"),
     ]
 }
 
