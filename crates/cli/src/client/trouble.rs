@@ -59,7 +59,11 @@ pub(super) fn judge<T>(
         });
     }
     if !seen.spoke() {
-        return Verdict::Elsewhere(Trouble::Tls(Refusal::unwelcome(tls.own())));
+        // It has taken no call. Nor has it refused us, which it does with an
+        // alert: it went down, or has no place for another connection.
+        return Verdict::Elsewhere(Trouble::Unreachable(
+            "it closed the connection before its first word".to_owned(),
+        ));
     }
     of_status(&status, change)
 }

@@ -5,7 +5,11 @@ use crate::pki::{Authority, When};
 use crate::run::{Ended, Place};
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
+use std::sync::Arc;
 use std::thread;
+
+use rustls_pki_types::pem::PemObject as _;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
 const NAMES: [&str; 2] = ["localhost", "127.0.0.1"];
 
@@ -157,4 +161,56 @@ fn files_that_cannot_be_used_are_refused_before_a_call() {
     place.write("ca.pem", "nothing");
     list(&place, &node).refused(2, "TLS_FILES");
     assert!(node.calls().is_empty());
+}
+
+/// A node that takes us and has no place, or that goes down just then: it is as good as one that is down.
+#[test]
+fn a_node_that_hangs_up_after_the_handshake_has_refused_no_certificate() {
+    let place = Place::new();
+    let address = hangs_up(&place);
+    let add = [
+        "host",
+        "add",
+        "--ip",
+        "10.0.0.7",
+        "--hostname",
+        "nas.lan",
+        "-f",
+        "json",
+    ];
+    let ended = place.run(&[&address], &add);
+    ended.refused(5, "UNAVAILABLE");
+    assert!(
+        ended.stderr.contains("before its first word"),
+        "{}",
+        ended.stderr
+    );
+    let node = place.node();
+    let added = place.run(&[&address, &node.address], &add);
+    assert_eq!(added.json()["hostname"], "nas.lan");
+}
+
+/// Shakes hands with everybody, and closes.
+fn hangs_up(place: &Place) -> String {
+    let pair = place.authority.node(&NAMES, When::Now);
+    let chain = CertificateDer::from_pem_slice(pair.cert.as_bytes()).unwrap();
+    let key = PrivateKeyDer::from_pem_slice(pair.key.as_bytes()).unwrap();
+    let mut config = rustls::ServerConfig::builder()
+        .with_no_client_auth()
+        .with_single_cert(vec![chain], key)
+        .unwrap();
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    let config = Arc::new(config);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut tls = rustls::ServerConnection::new(Arc::clone(&config)).unwrap();
+            while tls.is_handshaking() {
+                tls.complete_io(&mut stream).unwrap();
+            }
+        }
+    });
+    address
 }

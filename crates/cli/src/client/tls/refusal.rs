@@ -50,8 +50,6 @@ pub(crate) enum Refusal {
     OwnDates { path: PathBuf, now: Timestamp },
     #[error("certificate refused: the node does not take the client certificate {path} ({alert})")]
     OwnRefused { path: PathBuf, alert: String },
-    #[error("certificate refused: the node closed the connection when it saw {0}")]
-    OwnUnwelcome(String),
 }
 
 impl Refusal {
@@ -127,24 +125,6 @@ impl Refusal {
         }
     }
 
-    /// A node that shakes hands and hangs up before its first word: it took
-    /// the chain of our certificate, and not what it says.
-    pub(crate) fn unwelcome(own: Option<&Own>) -> Self {
-        Self::OwnUnwelcome(match own {
-            Some(Own {
-                identity: Some(identity),
-                ..
-            }) => format!("the identity {identity}"),
-            Some(Own { path, .. }) => {
-                format!(
-                    "the client certificate {}, which has no identity",
-                    path.display()
-                )
-            }
-            None => "no client certificate".to_owned(),
-        })
-    }
-
     /// A word for machines.
     pub(crate) fn reason(&self) -> &'static str {
         match self {
@@ -153,7 +133,7 @@ impl Refusal {
             Self::NotYetValid { .. } | Self::OwnNotYetValid { .. } => "TLS_NOT_YET_VALID",
             Self::WrongName { .. } => "TLS_WRONG_NAME",
             Self::OwnMissing => "TLS_NO_CLIENT_CERTIFICATE",
-            Self::OwnRefused { .. } | Self::OwnUnwelcome(_) => "TLS_CERTIFICATE_REFUSED",
+            Self::OwnRefused { .. } => "TLS_CERTIFICATE_REFUSED",
             Self::Unusable(_) | Self::NotANode => "TLS_FAILED",
         }
     }
@@ -183,7 +163,7 @@ impl Refusal {
             Self::OwnNotYetValid { .. } | Self::OwnDates { .. } => {
                 "compare this machine's clock with the node's"
             }
-            Self::OwnRefused { .. } | Self::OwnUnwelcome(_) => {
+            Self::OwnRefused { .. } => {
                 "use a client certificate of this cluster; the log of the node says what it refused"
             }
         }
