@@ -11,21 +11,22 @@
 use crate::{
     clock::Clock,
     lookout::Sight,
-    raft::{Raft, ReadIndexError, read_index},
+    raft::{Raft, ReadIndexError, led_term, read_index},
     tasks::PartResult,
 };
 use futures::{StreamExt as _, future::BoxFuture, stream::FuturesUnordered};
 use hosts::{Actor, Answer, Command, Decision, Rejection, RequestId, Stamp, decide};
-use openraft::{
-    async_runtime::WatchReceiver as _, errors::ClientWriteError, raft::ClientWriteResult,
-};
+use openraft::{errors::ClientWriteError, raft::ClientWriteResult};
 use raft_store::{
     Applied,
     limits::PROPOSAL_BYTES_MAX,
     raft::{CommittedLeaderId, EncodedProposal, Response, TypeConfig},
     record,
 };
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 use tokio::{
     sync::{mpsc, oneshot, watch},
     time::Instant,
@@ -57,7 +58,7 @@ pub enum ProposeError {
     /// No entries can carry the change; nothing was appended.
     #[error(transparent)]
     TooLong(record::ChangeTooLong),
-    /// It was appended, and then leadership was lost: it may yet take effect.
+    /// It was handed to Raft, and no answer came: it may yet take effect.
     #[error("leadership was lost while the change was in flight")]
     Unknown,
     /// The node is stopping, or its log has failed.
@@ -90,6 +91,12 @@ struct Leadership {
 #[derive(Debug)]
 struct Pending {
     submission: Submission,
+    /// Set by whoever comes first: the leader when it hands the change to
+    /// Raft, or the caller when it gives up. Who gave up in time was refused;
+    /// after that the outcome is open until it is answered.
+    claimed: Arc<AtomicBool>,
+    /// It was the leader.
+    handed_over: bool,
     /// A read index has been reached since the command came: an answer that
     /// changes nothing is true now.
     confirmed: bool,
@@ -119,25 +126,31 @@ impl Proposer {
     /// Hands `submission` in and waits for its outcome, not beyond its deadline.
     ///
     /// # Errors
-    /// [`ProposeError::Unknown`] also when the deadline passes first.
+    /// [`ProposeError::Unknown`] also when the deadline passes, or the leader
+    /// ends, after the change was handed to Raft.
     pub async fn propose(&self, submission: Submission) -> Result<Answer, ProposeError> {
         let deadline = submission.deadline;
         let (answer, answered) = oneshot::channel();
+        let claimed = Arc::new(AtomicBool::new(false));
         let pending = Pending {
             submission,
+            claimed: Arc::clone(&claimed),
+            handed_over: false,
             confirmed: false,
             answer,
         };
         match tokio::time::timeout_at(deadline, self.queue.send(pending)).await {
             Ok(Ok(())) => {}
             Ok(Err(_)) => return Err(ProposeError::Stopped),
-            // Never handed over, so never appended.
+            // Never handed in, so never appended.
             Err(_) => return Err(ProposeError::NotLeader),
         }
-        match tokio::time::timeout_at(deadline, answered).await {
+        let answer = tokio::time::timeout_at(deadline, answered).await;
+        match answer {
             Ok(Ok(result)) => result,
+            _ if claimed.swap(true, Ordering::AcqRel) => Err(ProposeError::Unknown),
             Ok(Err(_)) => Err(ProposeError::Stopped),
-            Err(_) => Err(ProposeError::Unknown),
+            Err(_) => Err(ProposeError::NotLeader),
         }
     }
 }
@@ -233,7 +246,7 @@ impl Leader {
     async fn propose(
         &mut self,
         leadership: Leadership,
-        pending: Pending,
+        mut pending: Pending,
         change: &hosts::Change,
     ) -> PartResult {
         let parts = self.clock.seed();
@@ -242,6 +255,10 @@ impl Leader {
                 Ok(proposals) => proposals,
                 Err(cause) => return reply(pending, Err(ProposeError::TooLong(cause))),
             };
+        if !pending.handed_over && pending.claimed.swap(true, Ordering::AcqRel) {
+            return Ok(()); // Its caller was told that nothing happened.
+        }
+        pending.handed_over = true;
         let (responder, written) = openraft::impls::ProgressResponder::complete_only();
         let mut responder = Some(responder);
         let last = proposals.len().saturating_sub(1);
@@ -318,14 +335,10 @@ impl Leader {
 }
 
 impl Leadership {
-    /// This node's leadership, if it leads as far as it knows; Raft has the
-    /// last word when it is proposed.
+    /// This node's leadership, if it leads as far as it knows and a majority
+    /// still answers it; Raft has the last word when it is proposed.
     fn current(raft: &Raft) -> Option<Self> {
-        let metrics = raft.metrics();
-        let metrics = metrics.borrow_watched();
-        (metrics.current_leader == Some(metrics.id)).then_some(Self {
-            term: metrics.current_term,
-        })
+        led_term(raft).map(|term| Self { term })
     }
 }
 

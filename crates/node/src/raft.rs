@@ -2,11 +2,12 @@
 //! who leads, and up to where must a linearizable read have applied?
 
 use openraft::{
-    ReadPolicy,
+    Instant as _, ReadPolicy,
     async_runtime::WatchReceiver as _,
     errors::{LinearizableReadError, RaftError},
 };
 use raft_store::{StateMachine, raft::TypeConfig};
+use std::time::Duration;
 
 /// openraft over this project's types and store.
 pub type Raft = openraft::Raft<TypeConfig, StateMachine>;
@@ -47,4 +48,22 @@ pub async fn read_index(raft: &Raft) -> Result<u64, ReadIndexError> {
 #[must_use]
 pub fn known_leader(raft: &Raft) -> Option<u64> {
     raft.metrics().borrow_watched().current_leader
+}
+
+/// The term this node leads in, if a majority has answered it within the
+/// longest election timeout. After that the others may have elected another:
+/// what is appended then could stay without an outcome, and is better refused.
+#[must_use]
+pub fn led_term(raft: &Raft) -> Option<u64> {
+    let metrics = raft.metrics();
+    let metrics = metrics.borrow_watched();
+    if metrics.current_leader != Some(metrics.id) {
+        return None;
+    }
+    let lease = Duration::from_millis(raft.config().election_timeout_max);
+    let voters = metrics.membership_config.membership().voter_ids();
+    let alone = voters.eq([metrics.id]);
+    let acknowledged = metrics.last_quorum_acked.as_deref();
+    let fresh = acknowledged.is_some_and(|at| at.elapsed() < lease);
+    (alone || fresh).then_some(metrics.current_term)
 }
