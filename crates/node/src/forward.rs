@@ -8,7 +8,7 @@
 use crate::{
     leader::{ProposeError, Proposer, Submission},
     peers::{CallError, Peers},
-    raft::{Raft, ReadIndexError, known_leader, read_index},
+    raft::{Raft, ReadIndexError, known_leader, led_term, read_index},
 };
 use hosts::{Actor, Answer, Command, Rejection, RequestId};
 use openraft::async_runtime::WatchReceiver as _;
@@ -30,7 +30,7 @@ pub struct Router {
     proposer: Proposer,
     peers: Arc<Peers>,
     /// Nobody led for the whole of [`ELECTION_PATIENCE`]: until somebody does,
-    /// calls are refused at once.
+    /// a call asks once and is refused.
     leaderless: AtomicBool,
 }
 
@@ -95,8 +95,19 @@ pub struct Missing {
 /// election with the default timings.
 pub const ELECTION_PATIENCE: Duration = Duration::from_secs(3);
 
+/// How long a call that is to be refused at once still asks whoever seems to
+/// lead: were it not asked, nobody would notice that there is a leader again.
+const ASK_TIME: Duration = Duration::from_millis(500);
+
 /// Between two attempts when nothing says that something has changed.
 const ATTEMPT_PAUSE: Duration = Duration::from_millis(25);
+
+/// How long a call looks for a leader, and whether it asks more than once.
+#[derive(Clone, Copy, Debug)]
+struct Patience {
+    until: Instant,
+    again: bool,
+}
 
 /// How one attempt at the leader ended.
 enum Attempt<T> {
@@ -148,12 +159,22 @@ impl Router {
                     };
                     self.propose(submission).await?
                 }
+                // A change is not sent after a leader that may be long gone.
+                Some(leader) if !patience.again && !self.leads(leader, patience.until).await => {
+                    Attempt::NotThere
+                }
                 Some(leader) => {
                     let bytes = encoded.get_or_insert_with(|| record::encode_command(&command));
                     let call = self
                         .peers
                         .forward(leader, &by, &request, bytes.clone(), deadline);
-                    match call.await {
+                    let called = tokio::select! {
+                        called = call => called,
+                        () = self.deposed(leader) => Err(CallError::Unanswered(
+                            "another leader is being elected".into(),
+                        )),
+                    };
+                    match called {
                         Ok(reply) => match record::decode_forward_outcome(&reply) {
                             Ok(record::ForwardOutcome::Answered(answer)) => {
                                 Attempt::Done(Ok(answer))
@@ -187,7 +208,10 @@ impl Router {
                 Attempt::Unanswered => {
                     in_flight = true;
                     // It is worth the whole deadline to learn what became of it.
-                    patience = deadline;
+                    patience = Patience {
+                        until: deadline,
+                        again: true,
+                    };
                 }
             }
             if !self.pause(patience).await {
@@ -223,8 +247,10 @@ impl Router {
         loop {
             let index = match known_leader(&self.raft) {
                 None => None,
+                // A majority has been silent for long: it would only be again.
+                Some(leader) if leader == self.id && led_term(&self.raft).is_none() => None,
                 Some(leader) if leader == self.id => {
-                    match tokio::time::timeout_at(patience, read_index(&self.raft)).await {
+                    match tokio::time::timeout_at(patience.until, read_index(&self.raft)).await {
                         Ok(Ok(index)) => Some(index),
                         Ok(Err(ReadIndexError::Stopped)) => return Err(ReadError::Stopped),
                         Ok(Err(ReadIndexError::NotLeader | ReadIndexError::NoQuorum)) | Err(_) => {
@@ -232,7 +258,10 @@ impl Router {
                         }
                     }
                 }
-                Some(leader) => self.peers.read_index(leader, patience).await.ok(),
+                Some(leader) => tokio::select! {
+                    index = self.peers.read_index(leader, patience.until) => index.ok(),
+                    () = self.deposed(leader) => None,
+                },
             };
             if let Some(index) = index {
                 self.leaderless.store(false, Ordering::Relaxed);
@@ -261,12 +290,13 @@ impl Router {
         })
     }
 
-    /// Until when a call looks for a leader.
-    fn patience(&self, deadline: Instant) -> Instant {
-        if self.leaderless.load(Ordering::Relaxed) {
-            Instant::now()
-        } else {
-            deadline.min(Instant::now() + ELECTION_PATIENCE)
+    /// How long a call looks for a leader.
+    fn patience(&self, deadline: Instant) -> Patience {
+        let again = !self.leaderless.load(Ordering::Relaxed);
+        let time = if again { ELECTION_PATIENCE } else { ASK_TIME };
+        Patience {
+            until: deadline.min(Instant::now() + time),
+            again,
         }
     }
 
@@ -278,8 +308,11 @@ impl Router {
     }
 
     /// Waits for another leader, or a moment; false when patience is over.
-    async fn pause(&self, patience: Instant) -> bool {
-        let until = patience.min(Instant::now() + ATTEMPT_PAUSE);
+    async fn pause(&self, patience: Patience) -> bool {
+        if !patience.again {
+            return false;
+        }
+        let until = patience.until.min(Instant::now() + ATTEMPT_PAUSE);
         let mut metrics = self.raft.server_metrics();
         let before = metrics.borrow_watched().current_leader;
         let changed = async {
@@ -291,10 +324,27 @@ impl Router {
         };
         // Either way another attempt is due.
         let _timed_out = tokio::time::timeout_at(until, changed).await;
-        Instant::now() < patience
+        Instant::now() < patience.until
     }
 
-    fn missing(&self) -> Missing {
+    /// Whether `leader` says, before `until`, that a majority confirms it.
+    async fn leads(&self, leader: u64, until: Instant) -> bool {
+        self.peers.read_index(leader, until).await.is_ok()
+    }
+
+    /// Returns when `leader` no longer counts as the leader here: one that has
+    /// fallen silent would not answer any more.
+    async fn deposed(&self, leader: u64) {
+        let mut metrics = self.raft.server_metrics();
+        while metrics.borrow_watched().current_leader == Some(leader) {
+            if metrics.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+
+    /// Who a leader would need and this node cannot reach.
+    pub(crate) fn missing(&self) -> Missing {
         let metrics = self.raft.metrics();
         let metrics = metrics.borrow_watched();
         let membership = metrics.membership_config.membership();

@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 /// Where views are asked for.
 #[derive(Clone, Debug)]
 pub struct Reads {
+    router: Arc<Router>,
     rounds: mpsc::Sender<Waiter>,
     applied: watch::Receiver<Arc<Applied>>,
 }
@@ -41,7 +42,12 @@ impl Reads {
     #[must_use]
     pub fn new(router: Arc<Router>, applied: watch::Receiver<Arc<Applied>>) -> (Self, Rounds) {
         let (rounds, waiters) = mpsc::channel(WAITERS_MAX);
-        (Self { rounds, applied }, Rounds { router, waiters })
+        let reads = Self {
+            router: Arc::clone(&router),
+            rounds,
+            applied,
+        };
+        (reads, Rounds { router, waiters })
     }
 
     /// What this node has applied, at once; other nodes may be ahead.
@@ -57,11 +63,16 @@ impl Reads {
     pub async fn linearizable(&self, deadline: Instant) -> Result<Arc<Applied>, Arc<ReadError>> {
         let (sender, index) = oneshot::channel();
         let stopped = || Arc::new(ReadError::Stopped);
-        self.rounds
-            .send((deadline, sender))
-            .await
-            .map_err(|_| stopped())?;
-        let index = index.await.map_err(|_| stopped())??;
+        let round = async {
+            let waiting = self.rounds.send((deadline, sender)).await;
+            waiting.map_err(|_| stopped())?;
+            index.await.map_err(|_| stopped())?
+        };
+        // A round is as patient as its most patient reader; this one may not be.
+        let index = match tokio::time::timeout_at(deadline, round).await {
+            Ok(index) => index?,
+            Err(_) => return Err(Arc::new(ReadError::NoLeader(self.router.missing()))),
+        };
         let mut applied = self.applied.clone();
         let caught_up = applied.wait_for(|applied| applied.index() >= Some(index));
         match tokio::time::timeout_at(deadline, caught_up).await {
