@@ -7,7 +7,7 @@
 
 use crate::{
     accept,
-    api::{cluster::ClusterApi, hosts::HostsApi, peer::PeerApi},
+    api::{cluster::ClusterApi, hosts::HostsApi, peer::PeerApi, status::with_bound},
     clock::{Clock, SystemClock},
     cluster::Cluster,
     config::Config,
@@ -41,6 +41,7 @@ use std::{future::Future, io, net::SocketAddr, path::PathBuf, sync::Arc};
 use tokio::{sync::watch, time::Instant};
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Server;
+use tower::util::MapResponseLayer;
 
 /// Everything of the world that a node touches; a simulation brings its own.
 #[derive(Clone, Debug)]
@@ -277,11 +278,16 @@ impl Node {
         let port_closed = closed.subscribe();
         let port_stop = port.clone();
         tasks.spawn("port", |stop| async move {
-            let served = apis.serve(listener, tls, port_stop).await;
-            closed.send_replace(true);
-            served?;
-            // Told to close, the port has nothing left to do.
-            stop.cancelled().await;
+            tokio::select! {
+                served = apis.serve(listener, tls, port_stop) => {
+                    closed.send_replace(true);
+                    served?;
+                    // Told to close, the port has nothing left to do.
+                    stop.cancelled().await;
+                }
+                // Calls that outlast their time are cut off.
+                () = stop.cancelled() => {}
+            }
             Ok(())
         });
         let publish = PublishOptions {
@@ -331,8 +337,11 @@ impl Node {
         handover::hand_over(&self.raft, &self.peers, self.serving.id).await;
         self.port.cancel();
         let closed = self.port_closed.wait_for(|closed| *closed);
-        if tokio::time::timeout_at(deadline, closed).await.is_err() {
-            tracing::warn!("calls were still open when the time to stop was over");
+        if tokio::time::timeout(limits::CALLS_END_TIME, closed)
+            .await
+            .is_err()
+        {
+            tracing::warn!("calls that did not end in time are cut off");
         }
         let parts = self
             .tasks
@@ -424,6 +433,7 @@ impl Apis {
             .max_concurrent_streams(limits::CALLS_PER_CONNECTION)
             .http2_keepalive_interval(Some(ping * 10))
             .http2_keepalive_timeout(Some(pong * 10))
+            .layer(MapResponseLayer::new(with_bound))
             .add_service(health_service)
             .add_service(reflection)
             .add_service(hosts)

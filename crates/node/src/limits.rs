@@ -13,11 +13,16 @@ pub const PEER_MESSAGE_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// A message of a client, 1 MiB: sixteen chunks, and far above any record.
 pub const CLIENT_MESSAGE_BYTES_MAX: usize = 1024 * 1024;
 
-/// A whole imported file, 64 MiB: some 1,000,000 lines.
-pub const IMPORT_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// A whole imported file: what the parser takes.
+pub const IMPORT_BYTES_MAX: usize = hosts::limits::FILE_BYTES_MAX;
 
-/// A forwarded command: an import as records is up to twice its text.
-pub const COMMAND_BYTES_MAX: usize = 2 * IMPORT_BYTES_MAX;
+/// A forwarded command: what the store's encoding takes. An import as records
+/// is up to twice its text.
+pub const COMMAND_BYTES_MAX: usize = raft_store::limits::COMMAND_BYTES_MAX;
+
+/// Imports a node takes in at once; further ones wait before their files are
+/// read. Each is in memory as text, as rows and as records.
+pub const IMPORTS_AT_ONCE: usize = 4;
 
 /// Pieces of a snapshot read ahead of the network: half a MiB.
 pub const SNAPSHOT_PIECES_IN_FLIGHT: usize = 8;
@@ -37,6 +42,11 @@ pub const CALL_TIME_MAX: Duration = Duration::from_secs(600);
 /// How long a stop may take: calls finish, leadership moves, files are
 /// flushed. Service managers kill after 90 s by default.
 pub const STOP_TIME: Duration = Duration::from_secs(20);
+
+/// How long open calls may take to end when a node stops. Writes take
+/// milliseconds; a client that never finishes, or a peer that lost power, must
+/// not use up the time of the parts that stop after the port.
+pub const CALLS_END_TIME: Duration = Duration::from_secs(5);
 
 /// How long leadership may take to move when a leader stops; it takes some
 /// 5 ms, and without it the others elect anyway.

@@ -14,8 +14,11 @@ use proto::{
     v1::{self, hosts_service_server::HostsService},
 };
 use raft_store::Applied;
-use std::{pin::Pin, sync::Arc, time::Duration};
-use tokio::{sync::watch, time::Instant};
+use std::{pin::Pin, sync::Arc};
+use tokio::{
+    sync::{Semaphore, watch},
+    time::Instant,
+};
 use tonic::{Request, Response, Status, Streaming, metadata::MetadataMap};
 
 /// The service of one node.
@@ -27,6 +30,7 @@ pub struct HostsApi {
     pub(super) published: watch::Receiver<Published>,
     pub(super) started: Instant,
     pub(super) marks: Marks,
+    imports: Arc<Semaphore>,
 }
 
 impl HostsApi {
@@ -40,6 +44,7 @@ impl HostsApi {
         published: watch::Receiver<Published>,
     ) -> Self {
         let (started, marks) = (Instant::now(), Marks::of(name));
+        let imports = Arc::new(Semaphore::new(limits::IMPORTS_AT_ONCE));
         Self {
             router,
             reads,
@@ -47,6 +52,7 @@ impl HostsApi {
             published,
             started,
             marks,
+            imports,
         }
     }
 
@@ -56,10 +62,9 @@ impl HostsApi {
         metadata: &MetadataMap,
         by: hosts::Actor,
         command: Command,
-        patience: Duration,
+        deadline: Instant,
     ) -> Result<Answer, Status> {
         let request = metadata::request_id(metadata, &*self.clock)?;
-        let deadline = metadata::deadline(metadata, patience);
         let written = self
             .router
             .write(Arc::new(command), by, request, deadline)
@@ -108,9 +113,8 @@ impl HostsService for HostsApi {
         let by = caller(&request, Need::Write)?;
         let (metadata, _, message) = request.into_parts();
         let command = Command::AddHost(parsed(NewHost::try_from(message))?);
-        let answer = self
-            .write(&metadata, by, command, limits::CALL_TIME)
-            .await?;
+        let deadline = metadata::deadline(&metadata, limits::CALL_TIME);
+        let answer = self.write(&metadata, by, command, deadline).await?;
         let Outcome::Added(host) = &answer.outcome else {
             return Err(status::internal("an add was answered with something else"));
         };
@@ -151,9 +155,8 @@ impl HostsService for HostsApi {
             patch,
             expected,
         };
-        let answer = self
-            .write(&metadata, by, command, limits::CALL_TIME)
-            .await?;
+        let deadline = metadata::deadline(&metadata, limits::CALL_TIME);
+        let answer = self.write(&metadata, by, command, deadline).await?;
         let Outcome::Updated(host) = &answer.outcome else {
             return Err(status::internal(
                 "an update was answered with something else",
@@ -173,9 +176,8 @@ impl HostsService for HostsApi {
         let (metadata, _, message) = request.into_parts();
         let (id, expected) = parsed(message.try_into())?;
         let command = Command::DeleteHost { id, expected };
-        let answer = self
-            .write(&metadata, by, command, limits::CALL_TIME)
-            .await?;
+        let deadline = metadata::deadline(&metadata, limits::CALL_TIME);
+        let answer = self.write(&metadata, by, command, deadline).await?;
         Ok(self.answered(v1::DeleteHostResponse { success: true }, answer.revision))
     }
 
@@ -234,10 +236,9 @@ impl HostsService for HostsApi {
     ) -> Result<Response<Self::ImportHostsStream>, Status> {
         let by = caller(&request, Need::Write)?;
         let (metadata, _, chunks) = request.into_parts();
-        let command = import::receive(chunks).await?;
-        let answer = self
-            .write(&metadata, by, command, limits::IMPORT_TIME)
-            .await?;
+        let deadline = metadata::deadline(&metadata, limits::IMPORT_TIME);
+        let (command, _place) = import::receive(chunks, &self.imports, deadline).await?;
+        let answer = self.write(&metadata, by, command, deadline).await?;
         let Outcome::Imported(counts) = &answer.outcome else {
             return Err(status::internal(
                 "an import was answered with something else",
@@ -261,13 +262,18 @@ impl HostsService for HostsApi {
         let view = self
             .view(&metadata, parsed(Consistency::from_wire(consistency))?)
             .await?;
-        let file = hosts::format::render::render(
-            &view.projection,
-            &hosts::View {
-                comments: true,
-                ..hosts::View::default()
-            },
-        );
+        let file = if view.projection.is_empty() {
+            Vec::new()
+        } else {
+            hosts::format::render::render(
+                &view.projection,
+                &hosts::View {
+                    comments: true,
+                    ..hosts::View::default()
+                },
+            )
+        };
+        // One piece at least: earlier clients expect it of an empty file too.
         let chunks = crate::peers::pieces(file.into());
         let answers: Answers<_> =
             stream::iter(chunks.map(|chunk| Ok(v1::ExportHostsResponse { chunk }))).boxed();

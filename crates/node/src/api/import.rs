@@ -4,37 +4,60 @@ use super::status;
 use crate::limits;
 use hosts::{
     Command, ImportCounts, NewHost,
-    format::hosts_file::{self, ParseErrors},
+    format::hosts_file::{self, ParseErrors, ParseFault},
 };
 use proto::{convert::ImportOptions, v1};
-use std::fmt::Write as _;
+use std::{fmt::Write as _, sync::Arc};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::Instant,
+};
 use tonic::{Status, Streaming};
 
-/// Gathers the chunks up to the last one and reads the file in them.
+/// Gathers the chunks up to the last one and reads the file in them. Gives the
+/// command with its place among the imports of this node, which it has waited
+/// for and which ends with the call.
 ///
 /// # Errors
-/// The stream breaks off, is too large, or has lines that cannot be read; then
-/// nothing is changed.
+/// The stream breaks off or is not there by `deadline`, is too large, or has
+/// lines that cannot be read; then nothing is changed.
 pub(super) async fn receive(
-    mut chunks: Streaming<v1::ImportHostsRequest>,
-) -> Result<Command, Status> {
+    chunks: Streaming<v1::ImportHostsRequest>,
+    imports: &Arc<Semaphore>,
+    deadline: Instant,
+) -> Result<(Command, OwnedSemaphorePermit), Status> {
     let mut file = Vec::new();
+    let gathered = async {
+        let place = Arc::clone(imports).acquire_owned().await;
+        let place = place.map_err(status::internal)?;
+        Ok::<_, Status>((gather(chunks, &mut file).await?, place))
+    };
+    let gathered = tokio::time::timeout_at(deadline, gathered).await;
+    let (ImportOptions { mode, .. }, place) = match gathered {
+        Ok(gathered) => gathered?,
+        Err(_) => return Err(truncated(file.len(), "was not there in time")),
+    };
+    let parsed = hosts_file::parse(&file).map_err(|errors| unreadable(&errors))?;
+    let rows: Vec<NewHost> = parsed.rows.into_iter().map(|row| row.host).collect();
+    Ok((Command::ImportHosts { rows, mode }, place))
+}
+
+async fn gather(
+    mut chunks: Streaming<v1::ImportHostsRequest>,
+    file: &mut Vec<u8>,
+) -> Result<ImportOptions, Status> {
     let mut options = None;
     loop {
         let Some(message) = chunks.message().await? else {
-            return Err(status::refused(
-                tonic::Code::InvalidArgument,
-                "TRUNCATED",
-                format!(
-                    "the file broke off after {} bytes, without a last chunk; nothing was imported",
-                    file.len()
-                ),
-            ));
+            return Err(truncated(file.len(), "broke off"));
         };
-        if options.is_none() {
-            let read = ImportOptions::try_from(&message);
-            options = Some(read.map_err(|error| status::invalid(&error))?);
-        }
+        let options = match options {
+            Some(known) => known,
+            None => {
+                let read = ImportOptions::try_from(&message);
+                *options.insert(read.map_err(|error| status::invalid(&error))?)
+            }
+        };
         if file.len() + message.chunk.len() > limits::IMPORT_BYTES_MAX {
             return Err(status::too_large(format!(
                 "an import may have {} bytes; nothing was imported",
@@ -43,15 +66,9 @@ pub(super) async fn receive(
         }
         file.extend_from_slice(&message.chunk);
         if message.last_chunk {
-            break;
+            return Ok(options);
         }
     }
-    let Some(ImportOptions { mode, .. }) = options else {
-        return Err(status::internal("an import without a first message"));
-    };
-    let parsed = hosts_file::parse(&file).map_err(|errors| unreadable(&errors))?;
-    let rows: Vec<NewHost> = parsed.rows.into_iter().map(|row| row.host).collect();
-    Ok(Command::ImportHosts { rows, mode })
 }
 
 /// What became of the rows.
@@ -72,11 +89,24 @@ pub(super) fn summary(counts: &ImportCounts) -> v1::ImportHostsResponse {
     }
 }
 
+fn truncated(bytes: usize, how: &str) -> Status {
+    status::refused(
+        tonic::Code::InvalidArgument,
+        "TRUNCATED",
+        format!("the file {how} after {bytes} bytes, without a last chunk; nothing was imported"),
+    )
+}
+
 fn unreadable(errors: &ParseErrors) -> Status {
     let mut message = errors.to_string();
     for problem in errors.shown.iter().take(PROBLEMS_IN_MESSAGE) {
         // Writing to a String cannot fail.
-        let _infallible = write!(message, "\n{problem}");
+        let _infallible = write!(message, "\n{}", status::chain(problem));
+    }
+    let too_large =
+        |fault: &ParseFault| matches!(fault, ParseFault::FileTooLarge | ParseFault::TooManyRows);
+    if errors.shown.iter().any(|error| too_large(&error.fault)) {
+        return status::too_large(message);
     }
     status::refused(tonic::Code::InvalidArgument, "INVALID_FILE", message)
 }

@@ -8,7 +8,7 @@ use super::auth::Need;
 use crate::forward::{ReadError, WriteError};
 use hosts::{Actor, Rejection};
 use std::{collections::HashMap, error::Error, fmt::Display};
-use tonic::{Code, Status};
+use tonic::{Code, Status, codegen::http};
 use tonic_types::{ErrorDetails, StatusExt as _};
 
 /// The domain of the reasons.
@@ -31,6 +31,18 @@ pub fn invalid(error: &dyn Error) -> Status {
 #[must_use]
 pub fn too_large(what: impl Display) -> Status {
     refused(Code::ResourceExhausted, "TOO_LARGE", what)
+}
+
+/// The response as it is, or with the code and reason of what is too large in
+/// the place of `OUT_OF_RANGE`: that is what the transport says when a message
+/// is beyond its bound, and nothing here does.
+pub fn with_bound<B: Default>(response: http::Response<B>) -> http::Response<B> {
+    match Status::from_header_map(response.headers()) {
+        Some(status) if status.code() == Code::OutOfRange => {
+            too_large(status.message()).into_http()
+        }
+        _ => response,
+    }
 }
 
 /// The certificate's role may not do this.
