@@ -1,0 +1,25 @@
+//! Real processes, real faults: clusters that `router-hosts dev` runs, used and broken as people use and break them.
+//!
+//! Nothing here knows the inside of a node: what is looked at is what the command line says and what the hosts files
+//! hold. A test waits for a state, with a bound, and never for a time. One that fails prints its seed and the end of
+//! every node's log; `CLUSTER_SEED` runs it again with the same chance.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    reason = "tests"
+)]
+
+mod certificates;
+mod dev;
+mod kill;
+mod pause;
+mod quorum;
+mod snapshot;
+mod start;
+mod stop;
+mod support;
+mod trouble;
+mod write;

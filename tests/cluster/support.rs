@@ -1,0 +1,17 @@
+//! What the tests share: clusters, a hand on them, writers that remember what was acknowledged, and waiting.
+
+mod chance;
+mod cluster;
+mod hand;
+mod process;
+mod slot;
+mod status;
+mod until;
+mod writers;
+
+pub(crate) use cluster::{Cluster, replace_in};
+pub(crate) use hand::{Ended, Hand};
+pub(crate) use process::{binary, output_within};
+pub(crate) use slot::Slot;
+pub(crate) use until::until;
+pub(crate) use writers::Writers;
