@@ -26,6 +26,9 @@ pub struct Formation {
     raft: Raft,
     disk: Arc<dyn Disk>,
     directory: PathBuf,
+    /// The log or the vote said so when the node started. openraft's metrics
+    /// begin empty and learn of the log a moment later.
+    began: bool,
     formed: AtomicBool,
 }
 
@@ -68,7 +71,7 @@ const ROUND: Duration = Duration::from_millis(100);
 const ANSWER_TIME: Duration = Duration::from_secs(1);
 
 impl Formation {
-    /// Reads what `directory` and the log know.
+    /// Reads what `directory` knows; `began` is what the log and the vote know.
     ///
     /// # Errors
     /// The directory cannot be read.
@@ -76,22 +79,20 @@ impl Formation {
         raft: Raft,
         disk: Arc<dyn Disk>,
         directory: PathBuf,
+        began: bool,
     ) -> Result<Self, FormationError> {
         let note = disk.len(&directory.join(NOTE));
         let note = note.map_err(|cause| FormationError::Note {
             directory: directory.clone(),
             cause,
         })?;
-        let formation = Self {
+        Ok(Self {
             raft,
             disk,
             directory,
-            formed: AtomicBool::new(note.is_some()),
-        };
-        if formation.is_initialized() {
-            formation.formed.store(true, Ordering::Release);
-        }
-        Ok(formation)
+            began,
+            formed: AtomicBool::new(began || note.is_some()),
+        })
     }
 
     /// Whether Raft may be spoken with this node.
@@ -100,9 +101,12 @@ impl Formation {
         self.formed.load(Ordering::Acquire)
     }
 
-    /// Whether the log has an entry or a snapshot.
+    /// Whether the log has an entry or a snapshot, or began with a vote.
     #[must_use]
     pub fn is_initialized(&self) -> bool {
+        if self.began {
+            return true;
+        }
         let metrics = self.raft.metrics();
         let metrics = metrics.borrow_watched();
         metrics.last_log_index.is_some() || metrics.snapshot.is_some()
@@ -200,9 +204,14 @@ impl Formation {
     ) -> Result<bool, FormationError> {
         self.prepare()?;
         for InitialMember { id, name, .. } in initial.iter().filter(|member| member.id != own) {
-            if let Err(error) = peers.prepare(*id, Instant::now() + ANSWER_TIME).await {
-                tracing::warn!(node = %name, %error, "a first member is not prepared");
-                return Ok(false);
+            match peers.prepare(*id, Instant::now() + ANSWER_TIME).await {
+                Ok(status) if !status.initialized => {}
+                // It was empty a moment ago, and is no longer: look again.
+                Ok(_) => return Ok(false),
+                Err(error) => {
+                    tracing::warn!(node = %name, %error, "a first member is not prepared");
+                    return Ok(false);
+                }
             }
         }
         Ok(true)

@@ -206,8 +206,10 @@ impl Node {
         };
         let peers = Arc::new(Peers::new(own, dialer));
         let raft = start_raft(&config, &peers, log, machine).await?;
-        let formation =
-            Formation::open(raft.clone(), disk, config.data_dir.clone()).map(Arc::new)?;
+        let began = raft.is_initialized().await;
+        let began = began.map_err(|cause| NodeError::Raft(Box::new(cause)))?;
+        let formation = Formation::open(raft.clone(), disk, config.data_dir.clone(), began);
+        let formation = Arc::new(formation?);
 
         let listen = |cause| NodeError::Listen {
             address: config.listen.clone(),
