@@ -1,6 +1,10 @@
 //! The core at the size of a block list: read a file, decide its import,
 //! apply it, render it; and one add beside it.
-#![expect(clippy::unwrap_used, missing_docs, reason = "a benchmark stops where it fails")]
+#![expect(
+    clippy::unwrap_used,
+    missing_docs,
+    reason = "a benchmark stops where it fails"
+)]
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use hosts::{
@@ -15,7 +19,11 @@ const LINES: u32 = 100_000;
 fn file() -> String {
     (0..LINES).fold(String::new(), |mut file, n| {
         let [_, b, c, d] = n.to_be_bytes();
-        writeln!(file, "10.{b}.{c}.{d} host-{n}.example.net alias-{n}.example.net").unwrap();
+        writeln!(
+            file,
+            "10.{b}.{c}.{d} host-{n}.example.net alias-{n}.example.net"
+        )
+        .unwrap();
         file
     })
 }
@@ -23,7 +31,10 @@ fn file() -> String {
 fn stamp(n: u32, command: &Command) -> Stamp {
     Stamp {
         at: Timestamp::from_millis(1_700_000_000_000),
-        by: Actor { role: Role::Admin, name: ActorName::parse("bench").unwrap() },
+        by: Actor {
+            role: Role::Admin,
+            name: ActorName::parse("bench").unwrap(),
+        },
         request: RequestId::parse(&format!("r{n}")).unwrap(),
         fingerprint: command.fingerprint(),
         seed: u128::from(n) << 40,
@@ -41,15 +52,22 @@ fn core(c: &mut Criterion) {
     let file = file();
     let rows = hosts_file::parse(file.as_bytes()).unwrap().rows;
     let rows: Vec<NewHost> = rows.into_iter().map(|row| row.host).collect();
-    let import = Command::ImportHosts { rows, mode: ConflictMode::Strict };
+    let import = Command::ImportHosts {
+        rows,
+        mode: ConflictMode::Strict,
+    };
     let empty = Projection::new();
     let imported = change(&empty, 0, &import);
     let mut full = empty.clone();
     full.apply(Revision::new(1), &imported).unwrap();
 
     let mut group = c.benchmark_group("100,000 lines");
-    group.sample_size(10).throughput(Throughput::Elements(LINES.into()));
-    group.bench_function("parse", |b| b.iter(|| hosts_file::parse(file.as_bytes()).unwrap()));
+    group
+        .sample_size(10)
+        .throughput(Throughput::Elements(LINES.into()));
+    group.bench_function("parse", |b| {
+        b.iter(|| hosts_file::parse(file.as_bytes()).unwrap())
+    });
     group.bench_function("decide import", |b| b.iter(|| change(&empty, 0, &import)));
     group.bench_function("apply import", |b| {
         b.iter_batched_ref(

@@ -1,0 +1,68 @@
+//! What lies in `deploy` is taken by the program it is for.
+#![cfg(feature = "node")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "the helpers of these tests stop them where they fail"
+)]
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Output},
+};
+
+fn deploy() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy")
+}
+
+fn run(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_router-hosts"))
+        .args(args)
+        .current_dir(deploy())
+        .env_remove("ROUTER_HOSTS_SERVER")
+        .env_remove("ROUTER_HOSTS_NODE")
+        .output()
+        .unwrap()
+}
+
+fn succeeds(args: &[&str]) -> String {
+    let output = run(args);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{args:?}: {errors}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn the_client_example_is_taken() {
+    let shown = succeeds(&["config", "show", "-c", "client.toml", "-f", "json"]);
+    for value in [
+        "attic.lan:50051,cellar.lan:50051,nas.lan:50051",
+        "client-key.pem",
+    ] {
+        assert!(shown.contains(value), "{value} is not in {shown}");
+    }
+}
+
+#[test]
+fn the_systemd_unit_starts_and_checks_what_there_is() {
+    const PROGRAM: &str = "/usr/bin/router-hosts ";
+    let unit = fs::read_to_string(deploy().join("systemd/router-hosts.service")).unwrap();
+    let command = |key: &str| -> Vec<String> {
+        let line = unit
+            .lines()
+            .find_map(|line| line.strip_prefix(key))
+            .unwrap();
+        let words = line.strip_prefix(PROGRAM).unwrap().split(' ');
+        words
+            .map(|word| word.replace("/etc/router-hosts/", ""))
+            .collect()
+    };
+    let check = command("ExecStartPre=");
+    succeeds(&check.iter().map(String::as_str).collect::<Vec<_>>());
+    let mut serve = command("ExecStart=");
+    assert_eq!(serve.first().unwrap(), "serve");
+    // The whole line is understood; only then is help shown.
+    serve.push("--help".to_owned());
+    succeeds(&serve.iter().map(String::as_str).collect::<Vec<_>>());
+    assert!(unit.contains("RestartPreventExitStatus=64"));
+}
