@@ -3,6 +3,7 @@
 mod chance;
 mod cluster;
 mod hand;
+mod line;
 mod process;
 mod slot;
 mod status;
@@ -11,6 +12,7 @@ mod writers;
 
 pub(crate) use cluster::{Cluster, replace_in};
 pub(crate) use hand::{Ended, Hand};
+pub(crate) use line::Line;
 pub(crate) use process::{binary, output_within};
 pub(crate) use slot::Slot;
 pub(crate) use until::until;
