@@ -106,6 +106,8 @@ pub(crate) enum Command {
     /// The configuration of this client
     #[command(subcommand)]
     Config(Config),
+    /// Load on a cluster, and what it does under it
+    Bench(Box<crate::commands::bench::BenchArgs>),
     /// Completion for a shell, on standard output
     #[command(
         after_help = "Example:\n  router-hosts completion bash > ~/.local/share/bash-completion/completions/router-hosts"

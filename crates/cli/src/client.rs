@@ -6,6 +6,7 @@
 
 mod cluster;
 pub(crate) mod endpoint;
+mod line;
 mod records;
 pub(crate) mod tls;
 mod trouble;
@@ -13,6 +14,7 @@ mod trouble;
 #[cfg(test)]
 pub(crate) use cluster::Published;
 pub(crate) use cluster::{NodeStatus, Publication, PublicationState, Status};
+pub(crate) use line::{Line, Miss};
 pub(crate) use records::{Import, Listing, required};
 
 use crate::config::Settings;

@@ -3,6 +3,7 @@
 //! A report can be a table, JSON or CSV. JSON is stable and complete; a table
 //! fits the terminal, and in a pipe nothing of it is cut.
 
+mod bench;
 mod change;
 mod config;
 #[cfg(feature = "node")]
@@ -12,6 +13,9 @@ mod import;
 mod status;
 mod table;
 
+pub(crate) use bench::{
+    BenchError, BenchReport, Cleaned, DiskReport, Ended, Latency, Lost, Verified,
+};
 pub(crate) use change::{Changed, Deleted, Done, Outcome};
 pub(crate) use config::{Checked, Shown};
 #[cfg(feature = "node")]
@@ -201,7 +205,7 @@ fn as_json(text: serde_json::Result<String>) -> String {
 }
 
 /// A reader that has enough (`| head`) is no failure.
-fn written(result: io::Result<()>) -> Result<(), Failure> {
+pub(crate) fn written(result: io::Result<()>) -> Result<(), Failure> {
     match result {
         Err(cause) if cause.kind() != io::ErrorKind::BrokenPipe => Err(Failure::new(
             crate::exit::Exit::Failed,

@@ -94,7 +94,7 @@ fn a_host_is_named_by_id_or_name() {
 #[test]
 fn help_lists_only_what_exists() {
     let help = Cli::command().render_long_help().to_string();
-    for later in ["edit", "session", "snapshot", "watch", "bench", "doctor"] {
+    for later in ["edit", "session", "snapshot", "watch", "doctor"] {
         assert!(!help.contains(&format!("  {later} ")), "{later}");
     }
 }

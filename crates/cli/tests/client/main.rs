@@ -8,6 +8,7 @@
     reason = "tests"
 )]
 
+mod bench;
 mod commands;
 mod failover;
 mod import;

@@ -1,0 +1,212 @@
+//! `bench …`: what may be typed, and what it means.
+
+use super::{ended, log, output, settings};
+use crate::args::{Consistency, Global};
+use crate::bench::names::{PAYLOAD_MAX, Prefix};
+use crate::bench::{self, Load, Via};
+use crate::client::Client;
+use crate::exit::{Exit, Failure};
+use crate::output::Output;
+use clap::{Args, Subcommand};
+use std::io::{self, BufWriter};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+/// The words of `router-hosts bench …`.
+#[derive(Args, Debug)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "\
+Writers add hosts with names under .test and addresses of 198.18.0.0/15, which are free for such
+use; `bench clean` deletes them again. Every hosts file of the cluster has them until then: think
+before you run it on one that serves. Ctrl-C ends a run early, and it still reports.
+
+Examples:
+  router-hosts bench --for 30s --writers 32 --readers 32
+  router-hosts bench --writers 1 --via leader --for 10s -f json | jq .latency
+  router-hosts bench --writers 8 --for 1m --acked acked.txt
+  router-hosts bench verify --acked acked.txt
+  router-hosts bench clean
+  router-hosts bench disk --dir /var/lib/router-hosts
+  router-hosts dev --run router-hosts bench --for 5s"
+)]
+pub(crate) struct BenchArgs {
+    #[command(subcommand)]
+    command: Option<BenchCommand>,
+    /// Tasks that write, each one host after the other [default: 8; 0 where only readers are named]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(..=TASKS_MAX))]
+    writers: Option<u16>,
+    /// Tasks that read, each one host after the other, from all nodes in turn [default: 8; 0 where
+    /// only writers are named]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(..=TASKS_MAX))]
+    readers: Option<u16>,
+    /// Bytes of comment in every host that is written, at most 1024
+    #[arg(long, value_name = "BYTES", default_value_t = 0, value_parser = clap::value_parser!(u16).range(..=PAYLOAD_MAX as i64))]
+    payload: u16,
+    /// How long, such as 10s or 1h
+    #[arg(long = "for", value_name = "DURATION", default_value = "10s", value_parser = humantime::parse_duration)]
+    time: Duration,
+    /// Where writers go: leader, follower (each of them), all, or the name of a node; to another one
+    /// when that one fails
+    #[arg(long, value_name = "NODE", default_value = "all")]
+    via: Via,
+    /// Connections to every node, which the tasks share
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=64))]
+    connections: u8,
+    /// Add at most so many hosts; then writers change the comments of those they added
+    #[arg(long, value_name = "N", default_value_t = 100_000)]
+    hosts: u64,
+    /// How fresh reads must be
+    #[arg(long, value_enum, default_value_t)]
+    consistency: Consistency,
+    /// Append a line for every host whose addition was acknowledged, for `bench verify`
+    #[arg(long, value_name = "FILE")]
+    acked: Option<PathBuf>,
+    /// What the names of added hosts begin with
+    #[arg(long, default_value = PREFIX)]
+    prefix: Prefix,
+}
+
+#[derive(Subcommand, Debug)]
+enum BenchCommand {
+    /// Check that every acknowledged addition is there; exit with 1 and the list when one is not
+    #[command(after_help = "\
+Hosts that were deleted since, by `bench clean` or by anybody, count as missing.
+
+Example:
+  router-hosts bench verify --acked acked.txt")]
+    Verify {
+        /// What `bench --acked` wrote
+        #[arg(long, value_name = "FILE")]
+        acked: PathBuf,
+    },
+    /// Delete the hosts that runs have added
+    #[command(after_help = "Example:\n  router-hosts bench clean --prefix bench")]
+    Clean {
+        /// The prefix of those runs
+        #[arg(long, default_value = PREFIX)]
+        prefix: Prefix,
+    },
+    /// Write a hosts file to standard output; the same for the same seed
+    #[command(after_help = "\
+One import takes at most 200,000 lines.
+
+Example:
+  router-hosts bench generate --lines 42531 | router-hosts host import - --wait")]
+    Generate {
+        /// How many hosts
+        #[arg(long, value_name = "N")]
+        lines: u32,
+        /// Another seed, another file
+        #[arg(long, default_value_t = 0)]
+        seed: u64,
+    },
+    /// Measure what a flush of the disk costs, which no commit can be faster than
+    #[command(
+        after_help = "Example:\n  router-hosts bench disk --dir /var/lib/router-hosts --for 5s"
+    )]
+    Disk {
+        /// Where: the disk of a node's data directory
+        #[arg(long, default_value = ".")]
+        dir: PathBuf,
+        /// Bytes written before each flush; those of a small change by default
+        #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=1024 * 1024))]
+        bytes: u32,
+        /// How long
+        #[arg(long = "for", value_name = "DURATION", default_value = "3s", value_parser = humantime::parse_duration)]
+        time: Duration,
+    },
+}
+
+/// Each is a call in flight; far beyond what a cluster answers at once.
+const TASKS_MAX: i64 = 4096;
+const TASKS: u16 = 8;
+const PREFIX: &str = "bench";
+/// A call that meets an election, and another one.
+const CALL: Duration = Duration::from_secs(15);
+
+pub(super) fn run(global: &Global, args: BenchArgs) -> ExitCode {
+    log(global);
+    let settings = settings(global);
+    let output = output(global, &settings);
+    let result = match &args.command {
+        Some(BenchCommand::Generate { lines, seed }) => generate(*lines, *seed),
+        Some(BenchCommand::Disk { dir, bytes, time }) => {
+            bench::disk::run(dir, *bytes as usize, *time).and_then(|report| output.report(&report))
+        }
+        Some(BenchCommand::Verify { acked }) => settings
+            .and_then(|settings| Client::new(&settings, global.timeout))
+            .and_then(|mut client| in_threads(verify(acked, &mut client, &output))),
+        Some(BenchCommand::Clean { prefix }) => settings.and_then(|settings| {
+            let cleaned = in_threads(bench::clean::run(prefix, &settings, &output))?;
+            output.report(&cleaned)
+        }),
+        None => settings.and_then(|settings| {
+            let load = load(args, global.timeout);
+            let report = in_threads(bench::run(&load, &settings, &output))?;
+            output.report(&report)
+        }),
+    };
+    ended(&output, result)
+}
+
+fn load(args: BenchArgs, timeout: Option<Duration>) -> Load {
+    let BenchArgs {
+        command: _,
+        writers,
+        readers,
+        payload,
+        time,
+        via,
+        connections,
+        hosts,
+        consistency,
+        acked,
+        prefix,
+    } = args;
+    let (writers, readers) = match (writers, readers) {
+        (None, None) => (TASKS, TASKS),
+        (writers, readers) => (writers.unwrap_or(0), readers.unwrap_or(0)),
+    };
+    Load {
+        writers: writers.into(),
+        readers: readers.into(),
+        payload: payload.into(),
+        time,
+        via,
+        connections: connections.into(),
+        hosts_max: hosts,
+        consistency: consistency.into(),
+        acked,
+        prefix,
+        limit: timeout.unwrap_or(CALL),
+    }
+}
+
+async fn verify(acked: &Path, client: &mut Client, output: &Output) -> Result<(), Failure> {
+    let verified = bench::verify::run(acked, client).await?;
+    output.report(&verified)?;
+    match verified.lost.len() {
+        0 => Ok(()),
+        lost => Err(Failure::new(
+            Exit::Failed,
+            "LOST_WRITES",
+            format!("{lost} acknowledged writes are not there"),
+        )),
+    }
+}
+
+fn generate(lines: u32, seed: u64) -> Result<(), Failure> {
+    let mut out = BufWriter::new(io::stdout().lock());
+    crate::output::written(bench::generate::write(lines, seed, &mut out))
+}
+
+/// Runs a command on all cores: it waits for many things at once.
+fn in_threads<T>(command: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|cause| Failure::new(Exit::Failed, "RUNTIME", format!("cannot start: {cause}")))?;
+    runtime.block_on(command)
+}
