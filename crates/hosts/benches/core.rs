@@ -1,10 +1,6 @@
 //! The core at the size of a block list: read a file, decide its import,
 //! apply it, render it; and one add beside it.
-#![expect(
-    clippy::unwrap_used,
-    missing_docs,
-    reason = "a benchmark stops where it fails"
-)]
+#![expect(clippy::unwrap_used, reason = "a benchmark stops where it fails")]
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use hosts::{

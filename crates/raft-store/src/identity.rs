@@ -9,6 +9,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
+use hosts::HostId;
+
 use crate::disk::{Disk, DiskLock, read_to_end};
 use crate::limits::IDENTITY_BYTES_MAX;
 
@@ -42,7 +44,8 @@ impl Identity {
 impl fmt::Display for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { cluster, node } = self;
-        write!(f, "node {node} of cluster {cluster:032x}")
+        let cluster = HostId::from_u128(*cluster); // any ULID reads alike
+        write!(f, "node {node} of cluster {cluster}")
     }
 }
 

@@ -13,6 +13,8 @@ use std::{
     sync::Arc,
 };
 
+use hosts::HostId;
+
 use super::{
     Identity, LogOptions,
     failure::{Indexes, REMEDY},
@@ -68,9 +70,9 @@ pub enum OpenLogError {
     },
     /// The log of another node.
     #[error(
-        "{path} belongs to node {} of cluster {:032x}, and this is node {} of cluster {:032x}: \
+        "{path} belongs to node {} of cluster {}, and this is node {} of cluster {}: \
          start this node with its own data directory",
-        found.1, found.0, expected.1, expected.0
+        found.1, HostId::from_u128(found.0), expected.1, HostId::from_u128(expected.0)
     )]
     Identity {
         /// The segment.

@@ -3,6 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use hosts::HostId;
+
 use crate::assemble::AssembleError;
 use crate::record::DecodeError;
 
@@ -52,8 +54,8 @@ pub enum SnapshotError {
     },
     /// It is of another cluster.
     #[error(
-        "the snapshot {} is of cluster {found:032x}, and this node belongs to {expected:032x}",
-        path.display()
+        "the snapshot {} is of cluster {}, and this node belongs to {}",
+        path.display(), HostId::from_u128(*found), HostId::from_u128(*expected)
     )]
     Foreign {
         /// The file.

@@ -201,7 +201,7 @@ fn the_log_of_another_node_or_of_a_newer_program_is_not_opened() {
     );
     let text = refused.unwrap_err().to_string();
     assert!(
-        text.contains("belongs to node 7 of cluster 000000000000000000000000000000c1")
+        text.contains("belongs to node 7 of cluster 00000000000000000000000061")
             && text.contains("this is node 8")
             && text.contains("its own data directory"),
         "{text}"
