@@ -36,8 +36,18 @@ pub async fn hand_over(raft: &Raft, peers: &Peers, own: u64) {
             }
         }
     };
-    match tokio::time::timeout(limits::HANDOVER_TIME, moved).await {
-        Ok(()) => tracing::info!(to = successor, "leadership handed over"),
-        Err(_) => tracing::warn!(to = successor, "leadership was not taken over in time"),
+    // Where all nodes stop at once, the successor goes before it takes over.
+    let gone = async {
+        let mut ticks = tokio::time::interval(limits::HANDOVER_LOOK);
+        while peers.answers(successor) {
+            ticks.tick().await;
+        }
+    };
+    tokio::select! {
+        () = moved => tracing::info!(to = successor, "leadership handed over"),
+        () = gone => tracing::info!(to = successor, "the successor is gone; no handover"),
+        () = tokio::time::sleep(limits::HANDOVER_TIME) => {
+            tracing::warn!(to = successor, "leadership was not taken over in time");
+        }
     }
 }

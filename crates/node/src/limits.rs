@@ -27,6 +27,11 @@ pub const IMPORTS_AT_ONCE: usize = 4;
 /// Pieces of a snapshot read ahead of the network: half a MiB.
 pub const SNAPSHOT_PIECES_IN_FLIGHT: usize = 8;
 
+/// How long a peer may take to receive and flush the entries of one append: a
+/// MiB at 2 Mbit/s, or a disk that stalls. A peer that is gone is noticed by
+/// its connection in 2 s.
+pub const APPEND_TIME: Duration = Duration::from_secs(5);
+
 /// Calls one connection may have open at once; further ones wait.
 pub const CALLS_PER_CONNECTION: u32 = 1024;
 
@@ -47,6 +52,9 @@ pub const STOP_TIME: Duration = Duration::from_secs(20);
 /// milliseconds; a client that never finishes, or a peer that lost power, must
 /// not use up the time of the parts that stop after the port.
 pub const CALLS_END_TIME: Duration = Duration::from_secs(5);
+
+/// How often a handover looks whether the successor still answers.
+pub const HANDOVER_LOOK: Duration = Duration::from_millis(20);
 
 /// How long leadership may take to move when a leader stops; it takes some
 /// 5 ms, and without it the others elect anyway.

@@ -15,13 +15,20 @@ pub struct InvalidLevel {
 
 /// Sends events to standard error for the rest of the process's life.
 ///
-/// `RUST_LOG` wins over the configured level. A second call changes nothing.
+/// `RUST_LOG` wins over the configured level. A plain level is this program's
+/// own; openraft's voice, several lines a second while a peer is away, is
+/// heard where it is asked for (`info,openraft=warn`) or with `debug`. A second
+/// call changes nothing.
 ///
 /// # Errors
 /// The level is no filter.
 pub fn start(log: &LogConfig) -> Result<(), InvalidLevel> {
     let level = std::env::var("RUST_LOG").unwrap_or_else(|_| log.level.clone());
-    let filter = EnvFilter::try_new(&level).map_err(|cause| InvalidLevel { level, cause })?;
+    let directives = match level.as_str() {
+        "error" | "warn" | "info" => format!("{level},openraft=error"),
+        _ => level.clone(),
+    };
+    let filter = EnvFilter::try_new(directives).map_err(|cause| InvalidLevel { level, cause })?;
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(io::stderr)
