@@ -7,6 +7,7 @@
 
 pub mod accept;
 pub mod api;
+mod aside;
 pub mod clock;
 pub mod cluster;
 pub mod config;

@@ -205,7 +205,11 @@ impl Node {
             timing: Timing::default(),
         };
         let peers = Arc::new(Peers::new(own, dialer));
-        let raft = start_raft(&config, &peers, log, machine).await?;
+        let transport = Transport {
+            peers: Arc::clone(&peers),
+            work: seams.store.work,
+        };
+        let raft = start_raft(&config, transport, log, machine).await?;
         let began = raft.is_initialized().await;
         let began = began.map_err(|cause| NodeError::Raft(Box::new(cause)))?;
         let formation = Formation::open(raft.clone(), disk, config.data_dir.clone(), began);
@@ -262,6 +266,7 @@ impl Node {
                 reads,
                 Arc::clone(&seams.clock),
                 published,
+                seams.store.work,
             ),
             cluster: ClusterApi(Arc::clone(&cluster)),
             peer: PeerApi {
@@ -271,6 +276,7 @@ impl Node {
                 cluster,
                 formation: Arc::clone(&formation),
                 snapshots,
+                work: seams.store.work,
                 clock: seams.clock,
             },
         };
@@ -365,12 +371,11 @@ impl Node {
 
 async fn start_raft(
     config: &Config,
-    peers: &Arc<Peers>,
+    transport: Transport,
     log: raft_store::LogStore,
     machine: raft_store::StateMachine,
 ) -> Result<Raft, NodeError> {
     let options = openraft_config(&config.raft).map_err(|cause| NodeError::Raft(cause.into()))?;
-    let transport = Transport(Arc::clone(peers));
     let raft = Raft::new(config.id, Arc::new(options), transport, log, machine).await;
     raft.map_err(|cause| NodeError::Raft(Box::new(cause)))
 }

@@ -6,14 +6,16 @@ use super::{
     metadata::{self, Marks},
     status,
 };
-use crate::{clock::Clock, forward::Router, limits, publish::Published, reads::Reads};
+use crate::{
+    aside::aside, clock::Clock, forward::Router, limits, publish::Published, reads::Reads,
+};
 use futures::{Stream, StreamExt as _, stream};
-use hosts::{Answer, Command, Host, HostId, HostPatch, NewHost, Outcome, Revision};
+use hosts::{Answer, Command, Host, HostId, HostPatch, NewHost, Outcome, Query, Revision};
 use proto::{
     convert::{Consistency, FileFormat, Get, InvalidMessage, List, Search},
     v1::{self, hosts_service_server::HostsService},
 };
-use raft_store::Applied;
+use raft_store::{Applied, disk::Work};
 use std::{pin::Pin, sync::Arc};
 use tokio::{
     sync::{Semaphore, watch},
@@ -31,6 +33,7 @@ pub struct HostsApi {
     pub(super) started: Instant,
     pub(super) marks: Marks,
     imports: Arc<Semaphore>,
+    work: Work,
 }
 
 impl HostsApi {
@@ -42,6 +45,7 @@ impl HostsApi {
         reads: Reads,
         clock: Arc<dyn Clock>,
         published: watch::Receiver<Published>,
+        work: Work,
     ) -> Self {
         let (started, marks) = (Instant::now(), Marks::of(name));
         let imports = Arc::new(Semaphore::new(limits::IMPORTS_AT_ONCE));
@@ -53,6 +57,7 @@ impl HostsApi {
             started,
             marks,
             imports,
+            work,
         }
     }
 
@@ -85,6 +90,30 @@ impl HostsApi {
                 view.map_err(|error| status::read_failed(&error))
             }
         }
+    }
+
+    /// The hosts that match, from `offset` on and at most `limit` of them.
+    async fn select(
+        &self,
+        view: &Arc<Applied>,
+        query: Option<Query>,
+        offset: usize,
+        limit: usize,
+    ) -> Result<Vec<Arc<Host>>, Status> {
+        let view = Arc::clone(view);
+        let select = move || {
+            let hosts = &view.projection;
+            match &query {
+                Some(query) => hosts
+                    .search(query)
+                    .skip(offset)
+                    .take(limit)
+                    .cloned()
+                    .collect(),
+                None => hosts.hosts().skip(offset).take(limit).cloned().collect(),
+            }
+        };
+        aside(self.work, select).await.map_err(status::internal)
     }
 
     fn answered<T>(&self, message: T, revision: Revision) -> Response<T> {
@@ -195,22 +224,7 @@ impl HostsService for HostsApi {
         } = parsed(message.try_into())?;
         let view = self.view(&metadata, consistency).await?;
         let limit = limit.unwrap_or(usize::MAX);
-        let hosts: Vec<_> = match &filter {
-            Some(query) => view
-                .projection
-                .search(query)
-                .skip(offset)
-                .take(limit)
-                .cloned()
-                .collect(),
-            None => view
-                .projection
-                .hosts()
-                .skip(offset)
-                .take(limit)
-                .cloned()
-                .collect(),
-        };
+        let hosts = self.select(&view, filter, offset, limit).await?;
         let answers = entries(hosts, |entry| v1::ListHostsResponse { entry: Some(entry) });
         Ok(self.seen(answers, &view))
     }
@@ -223,7 +237,7 @@ impl HostsService for HostsApi {
         let (metadata, _, message) = request.into_parts();
         let Search { query, consistency } = parsed(message.try_into())?;
         let view = self.view(&metadata, consistency).await?;
-        let hosts = view.projection.search(&query).cloned().collect();
+        let hosts = self.select(&view, Some(query), 0, usize::MAX).await?;
         let answers = entries(hosts, |entry| v1::SearchHostsResponse {
             entry: Some(entry),
         });
@@ -237,7 +251,7 @@ impl HostsService for HostsApi {
         let by = caller(&request, Need::Write)?;
         let (metadata, _, chunks) = request.into_parts();
         let deadline = metadata::deadline(&metadata, limits::IMPORT_TIME);
-        let (command, _place) = import::receive(chunks, &self.imports, deadline).await?;
+        let (command, _place) = import::receive(chunks, &self.imports, self.work, deadline).await?;
         let answer = self.write(&metadata, by, command, deadline).await?;
         let Outcome::Imported(counts) = &answer.outcome else {
             return Err(status::internal(
@@ -262,17 +276,9 @@ impl HostsService for HostsApi {
         let view = self
             .view(&metadata, parsed(Consistency::from_wire(consistency))?)
             .await?;
-        let file = if view.projection.is_empty() {
-            Vec::new()
-        } else {
-            hosts::format::render::render(
-                &view.projection,
-                &hosts::View {
-                    comments: true,
-                    ..hosts::View::default()
-                },
-            )
-        };
+        let shown = Arc::clone(&view);
+        let file = aside(self.work, move || exported(&shown)).await;
+        let file = file.map_err(status::internal)?;
         // One piece at least: earlier clients expect it of an empty file too.
         let chunks = crate::peers::pieces(file.into());
         let answers: Answers<_> =
@@ -301,6 +307,17 @@ impl HostsService for HostsApi {
         caller(&request, Need::Read)?;
         Ok(Response::new(health::health(self).await))
     }
+}
+
+fn exported(shown: &Applied) -> Vec<u8> {
+    if shown.projection.is_empty() {
+        return Vec::new();
+    }
+    let view = hosts::View {
+        comments: true,
+        ..hosts::View::default()
+    };
+    hosts::format::render::render(&shown.projection, &view)
 }
 
 fn parsed<T>(result: Result<T, InvalidMessage>) -> Result<T, Status> {

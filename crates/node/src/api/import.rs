@@ -1,12 +1,13 @@
 //! An import: a file in chunks becomes one command.
 
 use super::status;
-use crate::limits;
+use crate::{aside::aside, limits};
 use hosts::{
     Command, ImportCounts, NewHost,
     format::hosts_file::{self, ParseErrors, ParseFault},
 };
 use proto::{convert::ImportOptions, v1};
+use raft_store::disk::Work;
 use std::{fmt::Write as _, sync::Arc};
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
@@ -24,6 +25,7 @@ use tonic::{Status, Streaming};
 pub(super) async fn receive(
     chunks: Streaming<v1::ImportHostsRequest>,
     imports: &Arc<Semaphore>,
+    work: Work,
     deadline: Instant,
 ) -> Result<(Command, OwnedSemaphorePermit), Status> {
     let mut file = Vec::new();
@@ -37,7 +39,9 @@ pub(super) async fn receive(
         Ok(gathered) => gathered?,
         Err(_) => return Err(truncated(file.len(), "was not there in time")),
     };
-    let parsed = hosts_file::parse(&file).map_err(|errors| unreadable(&errors))?;
+    let parsed = aside(work, move || hosts_file::parse(&file)).await;
+    let parsed = parsed.map_err(status::internal)?;
+    let parsed = parsed.map_err(|errors| unreadable(&errors))?;
     let rows: Vec<NewHost> = parsed.rows.into_iter().map(|row| row.host).collect();
     Ok((Command::ImportHosts { rows, mode }, place))
 }

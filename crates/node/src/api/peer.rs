@@ -6,6 +6,7 @@
 
 use super::{auth, metadata, status};
 use crate::{
+    aside::aside,
     clock::Clock,
     cluster::Cluster,
     formation::Formation,
@@ -24,7 +25,12 @@ use proto::{
         WaitPublishedPeer, peer_service_server::PeerService,
     },
 };
-use raft_store::{raft::RaftSnapshot, record, snapshot::Snapshots};
+use raft_store::{
+    disk::Work,
+    raft::RaftSnapshot,
+    record,
+    snapshot::{SnapshotError, Snapshots},
+};
 use std::{error::Error, future::Future, sync::Arc, time::Duration};
 use tokio::time::Instant;
 use tonic::{Code, Request, Response, Status, Streaming};
@@ -44,6 +50,8 @@ pub struct PeerApi {
     pub formation: Arc<Formation>,
     /// Where snapshots arrive.
     pub snapshots: Snapshots,
+    /// Where they are written and verified.
+    pub work: Work,
     /// What time it is here.
     pub clock: Arc<dyn Clock>,
 }
@@ -91,22 +99,21 @@ impl PeerService for PeerApi {
         };
         self.must_be_formed()?;
         let offer = readable(record::decode_snapshot_offer(&offer))?;
-        let stored = |error: &dyn Error| status::internal(status::chain(error));
-        let mut file = self
-            .snapshots
-            .receive(offer.len)
-            .map_err(|error| stored(&error))?;
+        let (snapshots, len) = (self.snapshots.clone(), offer.len);
+        let mut file = self.blocking(move || snapshots.receive(len)).await?;
         while let Some(piece) = self.piece(from, &mut pieces).await? {
-            file.write(&piece).map_err(|error| stored(&error))?;
+            let write = move || file.write(&piece).map(|()| file);
+            file = self.blocking(write).await?;
         }
-        let snapshot = file.finish().map_err(|error| stored(&error))?;
+        // It is flushed and read whole, to verify it.
+        let snapshot = self.blocking(move || file.finish()).await?;
         tracing::info!(leader = from, bytes = offer.len, "snapshot received");
         let snapshot = RaftSnapshot {
             meta: offer.meta,
             snapshot,
         };
         let installed = self.raft.install_full_snapshot(offer.vote, snapshot).await;
-        let response = installed.map_err(|fatal| stored(&fatal))?;
+        let response = installed.map_err(|fatal| status::internal(status::chain(&fatal)))?;
         reply(record::encode_snapshot_response(&response))
     }
 
@@ -220,6 +227,15 @@ impl PeerApi {
         let Envelope { route, body } = request.into_inner();
         self.check(from, route.as_ref())?;
         Ok(body)
+    }
+
+    /// A step of the disk's, away from what must answer in time.
+    async fn blocking<T: Send + 'static>(
+        &self,
+        step: impl FnOnce() -> Result<T, SnapshotError> + Send + 'static,
+    ) -> Result<T, Status> {
+        let done = aside(self.work, step).await.map_err(status::internal)?;
+        done.map_err(|error| status::internal(status::chain(&error)))
     }
 
     async fn piece(

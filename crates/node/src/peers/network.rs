@@ -5,7 +5,7 @@
 //! not counted as anything but silent.
 
 use super::{Peer, Peers, Purpose, describe};
-use crate::limits;
+use crate::{aside::aside, limits};
 use bytes::Bytes;
 use openraft::{
     RaftNetworkFactory, RaftNetworkV2,
@@ -14,6 +14,7 @@ use openraft::{
 };
 use proto::peer::{Envelope, Reply, peer_service_client::PeerServiceClient};
 use raft_store::{
+    disk::Work,
     raft::{
         AppendEntriesRequest, AppendEntriesResponse, Member, RaftSnapshot, RaftVote,
         SnapshotResponse, TransferLeaderRequest, TransferLeaderResponse, TypeConfig, VoteRequest,
@@ -27,12 +28,18 @@ use tonic::{Response, Status, transport::Channel};
 
 /// Makes openraft's connections; they share the channels of [`Peers`].
 #[derive(Clone, Debug)]
-pub struct Transport(pub Arc<Peers>);
+pub struct Transport {
+    /// Whose channels.
+    pub peers: Arc<Peers>,
+    /// Where snapshots are read.
+    pub work: Work,
+}
 
 /// openraft's connection to one node, for one purpose.
 #[derive(Debug)]
 pub struct Connection {
     peers: Arc<Peers>,
+    work: Work,
     target: u64,
     purpose: Purpose,
 }
@@ -55,9 +62,10 @@ impl RaftNetworkFactory<TypeConfig> for Transport {
 
 impl Transport {
     fn connection(&self, target: u64, node: &Member, purpose: Purpose) -> Connection {
-        self.0.learn(target, node);
+        self.peers.learn(target, node);
         Connection {
-            peers: Arc::clone(&self.0),
+            peers: Arc::clone(&self.peers),
+            work: self.work,
             target,
             purpose,
         }
@@ -130,6 +138,7 @@ impl RaftNetworkV2<TypeConfig> for Connection {
         let head = record::encode_snapshot_offer(&offer);
         let route = self.peers.route(self.target);
         let (pieces, received) = tokio::sync::mpsc::channel(limits::SNAPSHOT_PIECES_IN_FLIGHT);
+        let work = self.work;
         let reading = async move {
             let (mut body, mut offset) = (head, 0);
             loop {
@@ -140,7 +149,9 @@ impl RaftNetworkV2<TypeConfig> for Connection {
                 if pieces.send(envelope).await.is_err() {
                     break; // The call has ended; it says why.
                 }
-                body = snapshot.snapshot.read_at(offset, limits::CHUNK_BYTES)?;
+                let file = snapshot.snapshot.clone();
+                let read = aside(work, move || file.read_at(offset, limits::CHUNK_BYTES));
+                body = read.await??;
                 if body.is_empty() {
                     break;
                 }

@@ -8,8 +8,10 @@ use std::{path::Path, sync::Arc};
 
 use hosts::{Projection, Revision, View, format::render};
 use sha2::{Digest as _, Sha256};
-use tokio::{sync::watch, task, time::Instant};
+use tokio::{sync::watch, time::Instant};
 use tracing::{debug, error, info, warn};
+
+use crate::aside::aside;
 
 use super::{
     FileMark, Files, PublishError, PublishOptions, Published, ReplaceError, Replaced, Work,
@@ -359,10 +361,5 @@ async fn blocking<T: Send + 'static>(
     work: Work,
     job: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, PublishError> {
-    match work {
-        Work::Inline => Ok(job()),
-        Work::Threads => task::spawn_blocking(job)
-            .await
-            .map_err(PublishError::Panicked),
-    }
+    aside(work, job).await.map_err(PublishError::Panicked)
 }
