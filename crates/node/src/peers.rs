@@ -162,18 +162,27 @@ impl Peers {
         } else {
             Purpose::Calls
         };
-        let messages = pieces(command)
-            .enumerate()
-            .map(move |(n, command)| ForwardRequest {
+        let begun = Arc::new(AtomicBool::new(false));
+        let sending = Arc::clone(&begun);
+        let messages = pieces(command).enumerate().map(move |(n, command)| {
+            sending.store(true, Ordering::Relaxed);
+            ForwardRequest {
                 head: (n == 0).then(|| head.clone()),
                 command,
-            });
+            }
+        });
         let stream = futures::stream::iter(messages);
-        self.call(leader, purpose, deadline, |mut client, timeout| async move {
+        let called = self.call(leader, purpose, deadline, |mut client, timeout| async move {
             client.forward(with_timeout(stream, timeout)).await
-        })
-        .await
-        .map(|reply| reply.body)
+        });
+        match called.await {
+            Ok(reply) => Ok(reply.body),
+            // Not even the first piece was asked for: there was no connection.
+            Err(CallError::Unanswered(why)) if !begun.load(Ordering::Relaxed) => {
+                Err(CallError::NotSent(why))
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// The read index of `leader`.
@@ -272,14 +281,19 @@ impl Peers {
         };
         let timeout = deadline.saturating_duration_since(Instant::now());
         let called = tokio::time::timeout_at(deadline, call(peer.client(purpose), timeout)).await;
-        let result = match called {
+        match &called {
+            Ok(Ok(_)) => peer.note(true),
+            Ok(Err(status)) => peer.note(said_by_peer(status)),
+            // A caller in a hurry says nothing about the peer.
+            Err(_) if timeout < SILENCE => {}
+            Err(_) => peer.note(false),
+        }
+        match called {
             Ok(Ok(response)) => Ok(response.into_inner()),
             Ok(Err(status)) if never_began(&status) => Err(CallError::NotSent(describe(&status))),
             Ok(Err(status)) => Err(CallError::Unanswered(describe(&status))),
             Err(_) => Err(CallError::Unanswered("the time was over first".into())),
-        };
-        peer.answers.store(result.is_ok(), Ordering::Relaxed);
-        result
+        }
     }
 }
 
@@ -300,14 +314,17 @@ impl Peer {
         }
     }
 
-    /// Remembers whether the peer answered Raft.
+    /// Remembers whether the peer answers.
     fn note(&self, answered: bool) {
         self.answers.store(answered, Ordering::Relaxed);
     }
 }
 
+/// A peer that says nothing for so long does not answer.
+const SILENCE: Duration = Duration::from_millis(500);
+
 /// How long an answer may be under way after the deadline it was given.
-const ANSWER_GRACE: Duration = Duration::from_millis(500);
+pub(crate) const ANSWER_GRACE: Duration = Duration::from_millis(500);
 
 /// The pieces a large body travels in; one empty piece for an empty body.
 pub(crate) fn pieces(mut body: Bytes) -> impl Iterator<Item = Bytes> {
@@ -338,6 +355,12 @@ fn never_began(status: &Status) -> bool {
             | Code::InvalidArgument
     );
     refused || connect::never_connected(status)
+}
+
+/// Whether the status came from the peer and not from the transport here: a
+/// peer that refuses answers.
+fn said_by_peer(status: &Status) -> bool {
+    std::error::Error::source(status).is_none()
 }
 
 fn describe(status: &Status) -> String {

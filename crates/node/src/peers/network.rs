@@ -4,7 +4,7 @@
 //! unreachable, so openraft backs off; one that does not answer in time is
 //! not counted as anything but silent.
 
-use super::{Peer, Peers, Purpose, describe};
+use super::{Peer, Peers, Purpose, describe, said_by_peer};
 use crate::{aside::aside, limits};
 use bytes::Bytes;
 use openraft::{
@@ -84,9 +84,13 @@ impl RaftNetworkV2<TypeConfig> for Connection {
     ) -> Rpc<AppendEntriesResponse> {
         let body = record::encode_append_entries_request(&request);
         let call = |mut client: Client, envelope| async move { client.append(envelope).await };
-        let reply = self
-            .call(self.purpose, body, option.soft_ttl(), call)
-            .await?;
+        // openraft grants every append the time of a heartbeat, which entries
+        // on a slow disk or link never keep: they would be sent for ever.
+        let time = match self.purpose {
+            Purpose::Heartbeats => option.soft_ttl(),
+            Purpose::Calls | Purpose::Bulk => limits::APPEND_TIME,
+        };
+        let reply = self.call(self.purpose, body, time, call).await?;
         decoded(record::decode_append_entries_response(&reply))
     }
 
@@ -194,7 +198,11 @@ impl Connection {
             body,
         };
         let called = tokio::time::timeout(timeout, call(peer.client(purpose), envelope)).await;
-        peer.note(matches!(called, Ok(Ok(_))));
+        peer.note(match &called {
+            Ok(Ok(_)) => true,
+            Ok(Err(status)) => said_by_peer(status),
+            Err(_) => false,
+        });
         match called {
             Ok(Ok(reply)) => Ok(reply.into_inner().body),
             Ok(Err(status)) => Err(failed(&status)),
