@@ -1,7 +1,10 @@
 //! `router_hosts.cluster.v1.ClusterService`: the cluster itself.
 
-use super::auth::{Need, caller};
-use crate::{cluster::Cluster, limits};
+use super::{
+    auth::{Need, caller},
+    metadata,
+};
+use crate::{cluster::Cluster, limits, peers::ANSWER_GRACE};
 use proto::cluster::{
     StatusRequest, StatusResponse, WaitPublishedRequest, WaitPublishedResponse,
     cluster_service_server::ClusterService,
@@ -29,12 +32,15 @@ impl ClusterService for ClusterApi {
         request: Request<WaitPublishedRequest>,
     ) -> Result<Response<WaitPublishedResponse>, Status> {
         caller(&request, Need::Read)?;
+        // Earlier than the caller's own deadline, by what a silent peer may add.
+        let caller = metadata::deadline(request.metadata(), limits::CALL_TIME_MAX);
         let WaitPublishedRequest {
             revision,
             timeout_ms,
         } = request.into_inner();
-        let time = Duration::from_millis(timeout_ms.into()).min(limits::CALL_TIME_MAX);
-        let nodes = self.0.wait_published(revision, Instant::now() + time).await;
+        let asked = Instant::now() + Duration::from_millis(timeout_ms.into());
+        let deadline = asked.min(caller - ANSWER_GRACE.min(caller - Instant::now()));
+        let nodes = self.0.wait_published(revision, deadline).await;
         Ok(Response::new(WaitPublishedResponse { nodes }))
     }
 }
