@@ -58,14 +58,14 @@ async fn reads_go_on_when_the_leader_falls_silent() {
 
     // What the deposed leader would answer is old, and it does not say it.
     added(client, "10.0.0.8", "printer.lan").await;
-    let answer = cluster
-        .editor(leader)
-        .list_hosts(v1::ListHostsRequest::default())
-        .await;
-    refused(answer.map(drop), Code::Unavailable, "NO_QUORUM", &[]);
+    let (mut reader, mut writer) = (cluster.editor(leader), cluster.editor(leader));
     let taken = crate::support::add("10.0.0.7", "nas.lan");
-    let answer = cluster.editor(leader).add_host(taken).await;
-    refused(answer.map(drop), Code::Unavailable, "NO_QUORUM", &[]);
+    let (read, written) = tokio::join!(
+        reader.list_hosts(v1::ListHostsRequest::default()),
+        writer.add_host(taken),
+    );
+    refused(read.map(drop), Code::Unavailable, "NO_QUORUM", &[]);
+    refused(written.map(drop), Code::Unavailable, "NO_QUORUM", &[]);
 
     cluster.wire.mend(&address(leader));
     let old = &mut cluster.editor(leader);

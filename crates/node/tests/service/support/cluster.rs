@@ -131,6 +131,7 @@ impl Cluster {
             "[node]\nname = \"{}\"\ndata_dir = \"data\"\nlisten = \"{}\"\n\
              [hosts]\npath = \"out/hosts\"\n\
              [cluster]\nid = \"{}\"\ninitial = [{}]\n\
+             [raft]\nsnapshot_after = 100\n\
              [tls]\ncert = \"cert.pem\"\nkey = \"key.pem\"\nca = \"ca.pem\"\n",
             name(id),
             address(id),
