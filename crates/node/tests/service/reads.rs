@@ -1,7 +1,10 @@
 //! Reads keep their callers' deadlines, whatever the cluster does.
 
 use crate::support::{Cluster, added, address, list, refused, until};
-use proto::v1;
+use proto::{
+    cluster::{WaitPublishedRequest, publish_outcome},
+    v1,
+};
 use std::time::{Duration, Instant};
 use tonic::{Code, Request};
 
@@ -41,6 +44,24 @@ async fn a_read_that_cannot_be_confirmed_ends_at_its_own_deadline() {
         ..Default::default()
     };
     assert_eq!(list(client, local).await.len(), 1);
+    cluster.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_wait_for_publication_is_answered_before_its_caller_gives_up() {
+    let cluster = Cluster::of(1).await;
+    let mut request = Request::new(WaitPublishedRequest {
+        revision: 1_000_000,
+        timeout_ms: 20_000,
+    });
+    request.set_timeout(Duration::from_millis(1500));
+    let answer = cluster.ops(1).wait_published(request).await.unwrap();
+    let outcome = answer.into_inner().nodes.remove(0);
+    assert_eq!(
+        outcome.result(),
+        publish_outcome::Result::Pending,
+        "{outcome:?}"
+    );
     cluster.end().await;
 }
 
