@@ -158,7 +158,7 @@ pub enum ConflictMode {
     Strict,
 }
 
-/// What [`crate::decide`] makes of a command.
+/// What [`decide`](fn@crate::decide) makes of a command.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Decision {
     /// Propose this change.

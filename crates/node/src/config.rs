@@ -1,6 +1,6 @@
 //! The node's configuration: what the operator types, and what the node trusts.
 //!
-//! [`File`] is the TOML as written: unknown keys are refused with the nearest
+//! `File` is the TOML as written: unknown keys are refused with the nearest
 //! known one. [`Config`] is what remains after everything is checked; nothing
 //! else in the node reads a file or a default. Relative paths are taken from
 //! the folder of the file.

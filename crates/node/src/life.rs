@@ -448,7 +448,12 @@ impl Apis {
             .add_service(peer)
             .serve_with_incoming_shutdown(
                 accept::incoming(listener, tls, stop.clone()),
-                stop.cancelled_owned(),
+                async move {
+                    stop.cancelled_owned().await;
+                    health
+                        .set_not_serving::<HostsServiceServer<HostsApi>>()
+                        .await;
+                },
             )
             .await?;
         Ok(())

@@ -4,8 +4,8 @@
 //! The first part that ends early, with an error or without, stops the whole
 //! node, and its name is in the last line the node prints.
 
-use std::{error::Error, future::Future, time::Duration};
-use tokio::task::JoinSet;
+use std::{collections::BTreeMap, error::Error, future::Future, time::Duration};
+use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 /// What a part ends with.
@@ -15,6 +15,8 @@ pub type PartResult = Result<(), Box<dyn Error + Send + Sync>>;
 #[derive(Debug, Default)]
 pub struct Tasks {
     parts: JoinSet<(&'static str, PartResult)>,
+    /// Of the running ones, for those that panic.
+    names: BTreeMap<Id, &'static str>,
     stop: CancellationToken,
 }
 
@@ -43,7 +45,8 @@ impl Tasks {
         F: Future<Output = PartResult> + Send + 'static,
     {
         let future = part(self.stop.clone());
-        self.parts.spawn(async move { (name, future.await) });
+        let handle = self.parts.spawn(async move { (name, future.await) });
+        self.names.insert(handle.id(), name);
     }
 
     /// Waits until a part ends that was not told to.
@@ -53,10 +56,7 @@ impl Tasks {
                 part,
                 cause: result.err(),
             },
-            Some(Err(panicked)) => PartEnded {
-                part: "task",
-                cause: Some(panicked.into()),
-            },
+            Some(Err(panicked)) => panicked_part(&self.names, panicked),
             None => std::future::pending().await,
         }
     }
@@ -76,10 +76,7 @@ impl Tasks {
                         part,
                         cause: Some(cause),
                     },
-                    Err(panicked) => PartEnded {
-                        part: "task",
-                        cause: Some(panicked.into()),
-                    },
+                    Err(panicked) => panicked_part(&self.names, panicked),
                 };
                 failed.get_or_insert(ended);
             }
@@ -94,6 +91,13 @@ impl Tasks {
             });
         }
         failed.map_or(Ok(()), Err)
+    }
+}
+
+fn panicked_part(names: &BTreeMap<Id, &'static str>, panicked: JoinError) -> PartEnded {
+    PartEnded {
+        part: names.get(&panicked.id()).copied().unwrap_or("task"),
+        cause: Some(panicked.into()),
     }
 }
 
@@ -121,5 +125,14 @@ mod tests {
         tasks.spawn("deaf", |_| std::future::pending());
         let ended = tasks.stop(Duration::from_secs(1)).await.unwrap_err();
         assert_eq!(ended.part, "shutdown");
+    }
+
+    #[tokio::test]
+    async fn a_part_that_panics_is_named() {
+        let mut tasks = Tasks::default();
+        tasks.spawn("glass", |_| async { panic!("dropped") });
+        let ended = tasks.ended_early().await;
+        assert_eq!(ended.part, "glass");
+        assert!(ended.cause.is_some());
     }
 }

@@ -14,8 +14,8 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-/// A file with as many hosts as one import may have, and room for long names.
-const FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// What the parser takes, here and on the node.
+const FILE_BYTES_MAX: u64 = hosts::limits::FILE_BYTES_MAX as u64;
 
 pub(super) async fn run(
     path: &Path,
