@@ -86,3 +86,17 @@ fn a_node_that_has_lost_its_data_stays_away_until_they_are_brought_back() {
     cluster.until_all_at(revision);
     cluster.assert_same_file_everywhere();
 }
+
+#[test]
+fn a_log_that_cannot_be_written_does_not_end_the_node() {
+    let mut cluster = Cluster::of(1);
+    cluster.stop();
+    let log = cluster.node_dir("n1").join("log");
+    fs::remove_file(&log).unwrap();
+    // Every write to it is refused, as on a full disk.
+    std::os::unix::fs::symlink("/dev/full", &log).unwrap();
+    cluster.start();
+    let revision = cluster.via_any().add("nas.lan", "10.0.0.7");
+    cluster.until_all_at(revision);
+    cluster.stop();
+}

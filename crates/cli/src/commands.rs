@@ -115,6 +115,7 @@ fn log(global: &Global) {
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(io::stderr)
+        .log_internal_errors(false)
         .with_ansi(false)
         .without_time()
         .with_target(false)

@@ -69,10 +69,10 @@ pub enum Purpose {
 #[derive(Debug, thiserror::Error)]
 pub enum CallError {
     /// It was not asked, or refused before it did anything.
-    #[error("the node cannot be asked: {0}")]
+    #[error("{0}")]
     NotSent(String),
     /// It was asked, and the answer did not come.
-    #[error("the node did not answer: {0}")]
+    #[error("no answer: {0}")]
     Unanswered(String),
 }
 

@@ -32,6 +32,8 @@ pub fn start(log: &LogConfig) -> Result<(), InvalidLevel> {
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(io::stderr)
+        // A log on a full disk is lost; complaining about it there would panic.
+        .log_internal_errors(false)
         .with_ansi(io::stderr().is_terminal());
     // Only a second call can fail, and the first one's choice stands.
     let _already_started = match log.format {
