@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
@@ -379,12 +380,19 @@ pub(crate) fn replace_in(path: &Path, from: &str, to: &str) {
 
 /// The end of a log, with lines that can be read.
 fn tail(path: &Path) -> String {
-    let text = fs::read_to_string(path).unwrap_or_default();
+    let mut bytes = Vec::new();
+    let read = fs::File::open(path).and_then(|file| file.take(LOG_BYTES).read_to_end(&mut bytes));
+    let text = match read {
+        Ok(_) => String::from_utf8_lossy(&bytes),
+        Err(error) => format!("({error})").into(),
+    };
     let lines: Vec<_> = text.lines().collect();
     let last = lines.iter().skip(lines.len().saturating_sub(LINES));
     let cut = last.map(|line| line.chars().take(LINE_CHARS).collect::<String>() + "\n");
     cut.collect()
 }
 
+/// A log of a test is far shorter; what stands in its place may be endless.
+const LOG_BYTES: u64 = 16 * 1024 * 1024;
 const LINES: usize = 30;
 const LINE_CHARS: usize = 240;
