@@ -1,5 +1,7 @@
 //! Every bound of the store in one table, each with its reason.
 
+use std::time::Duration;
+
 /// Bytes of one encoded proposal. One entry then takes a few milliseconds to
 /// flush and send, so a heartbeat never waits behind it; a larger change is
 /// split into parts.
@@ -57,6 +59,11 @@ pub const UNFLUSHED_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Rows that wait to be written to the state. Beyond it `apply` waits for the
 /// disk, so memory stays bounded when the disk is slower than the changes.
 pub const PENDING_ROWS_MAX: usize = 65_536;
+
+/// How long changed rows gather before they are written to the state: many
+/// changes become few writes, which wear flash and meet the log's flush. What
+/// a kill loses of them is applied again from the log.
+pub const GATHER_TIME: Duration = Duration::from_millis(250);
 
 /// Entries applied before they are published and answered together.
 pub const APPLY_ENTRIES_MAX: usize = 256;

@@ -16,6 +16,7 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
+use std::time::Instant;
 
 use futures::channel::oneshot;
 use hosts::{HostId, Revision};
@@ -25,7 +26,9 @@ use super::generations::panic_text;
 use super::{Generations, StateError, StateStore, Write, rows};
 use crate::applied::Applied;
 use crate::disk::Work;
-use crate::limits::{BATCH_BYTES_MAX, BATCH_ROWS_MAX, PENDING_ROWS_MAX, UNFLUSHED_BYTES_MAX};
+use crate::limits::{
+    BATCH_BYTES_MAX, BATCH_ROWS_MAX, GATHER_TIME, PENDING_ROWS_MAX, UNFLUSHED_BYTES_MAX,
+};
 use crate::log::Log;
 
 /// The state can no longer be stored; the node has to stop.
@@ -200,14 +203,19 @@ impl StateWriter {
 
     fn queue(&self, add: impl FnOnce(&mut Queue)) -> Result<(), StateFault> {
         self.shared.check()?;
-        {
+        let wake = {
             let mut queue = self.shared.queue();
             if queue.stop {
                 return Err(StateFault::new("its writer has stopped"));
             }
+            let first = queue.is_empty();
             add(&mut queue);
+            // The writer that gathers rows already need not know of each.
+            first || queue.is_urgent()
+        };
+        if wake {
+            self.shared.wake.notify_one();
         }
-        self.shared.wake.notify_one();
         self.shared.work_inline();
         self.shared.check()
     }
@@ -244,12 +252,27 @@ impl Shared {
                         .wait(queue)
                         .unwrap_or_else(PoisonError::into_inner);
                 }
-                queue.take()
+                self.gathered(queue).take()
             };
             let stop = queue.stop;
             if !self.work(&mut worker, queue) || stop {
                 return;
             }
+        }
+    }
+
+    /// Lets rows come together, unless somebody waits for them.
+    fn gathered<'a>(&self, mut queue: MutexGuard<'a, Queue>) -> MutexGuard<'a, Queue> {
+        let until = Instant::now() + GATHER_TIME;
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            if queue.is_urgent() || left.is_zero() {
+                return queue;
+            }
+            (queue, _) = self
+                .wake
+                .wait_timeout(queue, left)
+                .unwrap_or_else(PoisonError::into_inner);
         }
     }
 
@@ -297,6 +320,15 @@ impl Shared {
 impl Queue {
     fn is_empty(&self) -> bool {
         self.rows.to.is_none() && self.replace.is_none() && self.waiting.is_empty()
+    }
+
+    /// Whether somebody waits, or more rows than should wait do.
+    fn is_urgent(&self) -> bool {
+        let rows = self.rows.hosts.len() + self.rows.requests.len();
+        self.stop
+            || self.replace.is_some()
+            || !self.waiting.is_empty()
+            || rows >= PENDING_ROWS_MAX / 2
     }
 
     /// Everything that is queued; the wish to stop stays.
