@@ -105,7 +105,12 @@ fn update(
     Ok(Drafted::Change(Draft {
         events,
         reply: Reply::Updated(id),
-        expected: expectation(id, expected),
+        // Fields that were right already make no event: only the version tells
+        // that they still are when the change is applied.
+        expected: vec![Expected {
+            id,
+            version: host.version,
+        }],
     }))
 }
 

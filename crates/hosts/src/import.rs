@@ -9,7 +9,7 @@ use std::sync::Arc;
 use crate::address::Address;
 use crate::command::{ConflictMode, ImportCounts, NewHost, Outcome};
 use crate::decide::{Draft, Drafted, NewIds, differences};
-use crate::event::Reply;
+use crate::event::{Expected, Reply};
 use crate::host::{Host, HostId};
 use crate::limits::{IMPORT_ROWS_MAX, LISTED_MAX};
 use crate::name::Hostname;
@@ -40,6 +40,7 @@ pub(crate) fn import(
         entries: Vec::with_capacity(rows.len()),
         claims: BTreeMap::new(),
         replaced: BTreeSet::new(),
+        leaned_on: BTreeSet::new(),
         conflicts: Conflicts::default(),
     };
     for (index, row) in rows.iter().enumerate() {
@@ -57,6 +58,9 @@ struct Import<'a> {
     claims: BTreeMap<(Address, &'a Hostname), usize>,
     /// Existing hosts that an entry replaces: their names are free unless the entry claims them.
     replaced: BTreeSet<HostId>,
+    /// Existing hosts that a row was skipped for, or compared with: when the change is applied they must be as they
+    /// were here.
+    leaned_on: BTreeSet<HostId>,
     conflicts: Conflicts,
 }
 
@@ -86,6 +90,9 @@ impl<'a> Import<'a> {
             return self.enter(index, row, None);
         };
         let alone = holders.all(|(_, other)| other == held);
+        if let Held::Host(id) = held {
+            self.leaned_on.insert(id);
+        }
         let repeats = matches!(held, Held::Entry(entry) if self.facts(entry) == Some(row));
         if repeats || mode == ConflictMode::Skip {
             return;
@@ -188,10 +195,17 @@ impl<'a> Import<'a> {
         if events.is_empty() {
             return Ok(Drafted::Nothing(Outcome::Imported(counts)));
         }
+        let leaned_on = self.leaned_on.iter().filter_map(|id| self.hosts.host(*id));
+        let expected = leaned_on
+            .map(|host| Expected {
+                id: host.id,
+                version: host.version,
+            })
+            .collect();
         Ok(Drafted::Change(Draft {
             events,
             reply: Reply::Imported(counts),
-            expected: Vec::new(),
+            expected,
         }))
     }
 }
