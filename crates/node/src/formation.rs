@@ -7,11 +7,11 @@
 
 use crate::{config::InitialMember, peers::Peers, raft::Raft};
 use openraft::async_runtime::WatchReceiver as _;
-use raft_store::{disk::Disk, raft::Member};
+use raft_store::{Identity, disk::Disk, raft::Member};
 use std::{
     collections::BTreeMap,
     io,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -56,6 +56,16 @@ pub enum FormationError {
         /// Who says so.
         witness: String,
     },
+    /// The cluster's note is there, and Raft's files are gone.
+    #[error(
+        "{directory} has belonged to a member of a cluster, and Raft's files in it are gone: this \
+         node has lost its data. Node ids are never reused: bring the files back, or remove the \
+         node from the cluster and let it join under a new id"
+    )]
+    Emptied {
+        /// The data directory.
+        directory: PathBuf,
+    },
     /// Raft refused the first membership.
     #[error("cannot initialise the cluster")]
     Initialize(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -69,6 +79,26 @@ const ROUND: Duration = Duration::from_millis(100);
 
 /// How long one node may take to answer.
 const ANSWER_TIME: Duration = Duration::from_secs(1);
+
+/// Refuses a directory that was a member's and has no log any more. The log
+/// begins, and names its node, before the note is ever written.
+///
+/// # Errors
+/// [`FormationError::Emptied`], or the directory cannot be read.
+pub fn must_not_be_emptied(disk: &dyn Disk, directory: &Path) -> Result<(), FormationError> {
+    let note = disk.len(&directory.join(NOTE));
+    let note = note.map_err(|cause| FormationError::Note {
+        directory: directory.to_owned(),
+        cause,
+    })?;
+    // A directory whose identity cannot be read is refused by the store, with its reason.
+    match Identity::read(disk, directory) {
+        Ok(None) if note.is_some() => Err(FormationError::Emptied {
+            directory: directory.to_owned(),
+        }),
+        Ok(_) | Err(_) => Ok(()),
+    }
+}
 
 impl Formation {
     /// Reads what `directory` knows; `began` is what the log and the vote know.

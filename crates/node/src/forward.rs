@@ -157,7 +157,12 @@ impl Router {
                         request: request.clone(),
                         deadline,
                     };
-                    self.propose(submission).await?
+                    match self.propose(submission).await {
+                        Ok(attempt) => attempt,
+                        // Handed to another leader before: it may yet take effect.
+                        Err(_) if in_flight => return Err(WriteError::Unknown),
+                        Err(error) => return Err(error),
+                    }
                 }
                 // A change is not sent after a leader that may be long gone.
                 Some(leader) if !patience.again && !self.leads(leader, patience.until).await => {

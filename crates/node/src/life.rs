@@ -12,7 +12,7 @@ use crate::{
     cluster::Cluster,
     config::Config,
     connect::{Dialer, Timing},
-    formation::{Formation, FormationError},
+    formation::{Formation, FormationError, must_not_be_emptied},
     forward::Router,
     handover,
     identity::Peer,
@@ -182,6 +182,7 @@ impl Node {
             node: config.id,
         };
         let disk = Arc::clone(&seams.store.disk);
+        must_not_be_emptied(&*disk, &config.data_dir)?;
         let store = Store::open(
             seams.store.clone(),
             &config.data_dir,

@@ -281,7 +281,10 @@ impl Shared {
                 let (sequence, segment) = writer.current();
                 state.segments.insert(sequence, segment);
             }
-            Err(failure) => drop(state.fail(failure)),
+            Err(failure) => {
+                state.fail(failure);
+                self.durable.notify_all();
+            }
         }
     }
 
@@ -301,6 +304,7 @@ impl Shared {
             Ok(()) => true,
             Err(failure) => {
                 self.state().fail(failure);
+                self.durable.notify_all();
                 false
             }
         }

@@ -229,6 +229,16 @@ impl Snapshots {
                 cause,
             }
         };
+        // Held to the end: a snapshot that arrives while one is built must not
+        // be replaced by it.
+        let mut counting = self.current();
+        if let Some(newer) = counting.as_ref()
+            && origin == Origin::Built
+            && newer.meta.last_log_id >= meta.last_log_id
+        {
+            disk.remove(file.path()).map_err(io("give up"))?;
+            return Ok(newer.clone());
+        }
         disk.rename(file.path(), &path).map_err(io("name"))?;
         disk.sync_dir(dir).map_err(io("flush the directory of"))?;
         let current = Current {
@@ -236,7 +246,8 @@ impl Snapshots {
             file: file.renamed(path.clone()),
             origin,
         };
-        let replaced = self.current().replace(current.clone());
+        let replaced = counting.replace(current.clone());
+        drop(counting);
         if let Some(replaced) = replaced
             && replaced.file.path() != path
             && let Err(error) = disk.remove(replaced.file.path())

@@ -312,6 +312,8 @@ impl Shared {
             Err(panic) => StateFault::new(&panic_text(panic.as_ref())),
         };
         self.fault.send_replace(Some(fault));
+        // Nobody will serve whoever waits there: they are told by this.
+        drop(self.queue().take());
         self.taken.send_modify(|taken| *taken += 1);
         false
     }
