@@ -57,8 +57,12 @@ fn the_systemd_unit_starts_and_checks_what_there_is() {
             .map(|word| word.replace("/etc/router-hosts/", ""))
             .collect()
     };
+    // What is wrong is said by name: the example's certificates are not here.
     let check = command("ExecStartPre=");
-    succeeds(&check.iter().map(String::as_str).collect::<Vec<_>>());
+    let checked = run(&check.iter().map(String::as_str).collect::<Vec<_>>());
+    let errors = String::from_utf8_lossy(&checked.stderr);
+    assert_eq!(checked.status.code(), Some(2), "{errors}");
+    assert!(errors.contains("key.pem"), "{errors}");
     let mut serve = command("ExecStart=");
     assert_eq!(serve.first().unwrap(), "serve");
     // The whole line is understood; only then is help shown.

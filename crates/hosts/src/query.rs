@@ -124,6 +124,9 @@ impl Term {
             term: shorten(term),
             wanted,
         };
+        if looks_like_a_network(term) {
+            return Err(value_error("a network such as 10.0.0.0/8"));
+        }
         let Some((key, value)) = term.split_once(':') else {
             return Ok(Self::Anywhere(Needle::new(term)));
         };
@@ -160,6 +163,16 @@ impl Term {
             Self::Anywhere(needle) => needle.in_names(host) || needle.in_comment(host),
         }
     }
+}
+
+/// Whether someone who typed `term` meant a network: numbers before a slash.
+fn looks_like_a_network(term: &str) -> bool {
+    let Some((ip, _)) = term.split_once('/') else {
+        return false;
+    };
+    let v4 = |b: u8| b.is_ascii_digit() || b == b'.';
+    let v6 = |b: u8| b.is_ascii_hexdigit() || b == b':' || b == b'.';
+    !ip.is_empty() && (ip.bytes().all(v4) || (ip.contains(':') && ip.bytes().all(v6)))
 }
 
 /// A text to be found in others, whatever the case.

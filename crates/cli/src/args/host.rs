@@ -80,7 +80,7 @@ Example:
         #[command(flatten)]
         change: Change,
     },
-    /// Write all hosts as a hosts file
+    /// Write the enabled hosts as a hosts file
     #[command(after_help = "Example:\n  router-hosts host export -o hosts.backup")]
     Export {
         /// Replace this file at once, instead of writing to standard output
@@ -106,7 +106,7 @@ pub(crate) struct Add {
     #[arg(long, value_parser = Tag::parse)]
     pub(crate) tag: Vec<Tag>,
     /// A remark
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     pub(crate) comment: Option<Remark>,
     #[command(flatten)]
     pub(crate) change: Change,
@@ -149,7 +149,7 @@ pub(crate) struct Fields {
     #[arg(long, conflicts_with = "tag")]
     pub(crate) clear_tags: bool,
     /// A new remark; '' clears it
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     pub(crate) comment: Option<Remark>,
     /// Serve it
     #[arg(long, conflicts_with = "disable")]

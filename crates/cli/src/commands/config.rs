@@ -86,11 +86,23 @@ fn check(settings: &Settings, output: &Output) -> Result<(), Failure> {
 fn check_node(path: &Path, output: &Output) -> Result<(), Failure> {
     let config = node::config::Config::load(path)
         .map_err(|error| Failure::new(Exit::Usage, "CONFIG", crate::exit::chain(&error)))?;
+    let unusable = |error: &dyn std::error::Error| {
+        Failure::new(Exit::Usage, "CONFIG", crate::exit::chain(error))
+            .hint("`serve` would refuse it for the same reason")
+    };
+    let own = node::identity::Peer {
+        cluster: config.cluster,
+        node: config.id,
+    };
+    let clock = std::sync::Arc::new(node::clock::SystemClock);
+    let tls = node::tls::Tls::load(&config.tls, clock).map_err(|error| unusable(&error))?;
+    tls.must_be(&config.tls, own)
+        .map_err(|error| unusable(&error))?;
     output.report(&Checked {
         server: vec![config.advertise],
         certificate: Some(text(&config.tls.cert)),
-        identity: None,
-        certificate_expires_at: None,
+        identity: Some(tls.own().to_string()),
+        certificate_expires_at: Some(tls.not_after().to_string()),
     })
 }
 

@@ -96,9 +96,19 @@ fn what_a_query_does_not_know_is_refused() {
         "ip:nas",
         "is:on",
         "ip:10.0.0.0/+8",
+        "10.0.0.0/33",
+        "10.0.0/8",
+        "fd00::/129",
     ] {
         let refused = Query::parse(text).unwrap_err();
         assert!(matches!(refused, InvalidQuery::Value { .. }), "{text}");
+    }
+}
+
+#[test]
+fn a_slash_in_a_word_is_no_network() {
+    for text in ["attic/left", "a.lan/b", "cafe/8"] {
+        assert!(Query::parse(text).is_ok(), "{text}");
     }
 }
 

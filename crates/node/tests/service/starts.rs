@@ -37,6 +37,20 @@ async fn an_emptied_node_stops_with_what_to_do() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_without_its_log_stops_although_its_note_is_there() {
+    let mut cluster = Cluster::of(1).await;
+    cluster.stop(1).await.unwrap();
+    let raft = cluster.data(1).join("raft");
+    fs::remove_dir_all(&raft).unwrap();
+    cluster.start(1);
+    let words = chain(&cluster.ended(1).await.unwrap_err());
+    for word in ["Raft's files in it are gone", "join under a new id"] {
+        assert!(words.contains(word), "{word}: {words}");
+    }
+    assert!(!raft.exists(), "nothing was begun anew");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_member_that_starts_again_knows_at_once_that_it_is_one() {
     let mut cluster = Cluster::of(1).await;
     for n in 1..=8 {
