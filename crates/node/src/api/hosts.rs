@@ -7,7 +7,12 @@ use super::{
     status,
 };
 use crate::{
-    aside::aside, clock::Clock, forward::Router, limits, publish::Published, reads::Reads,
+    aside::aside,
+    clock::Clock,
+    forward::{Router, WriteError},
+    limits,
+    publish::Published,
+    reads::Reads,
 };
 use futures::{Stream, StreamExt as _, stream};
 use hosts::{Answer, Command, Host, HostId, HostPatch, NewHost, Outcome, Query, Revision};
@@ -69,12 +74,21 @@ impl HostsApi {
         command: Command,
         deadline: Instant,
     ) -> Result<Answer, Status> {
-        let request = metadata::request_id(metadata, &*self.clock)?;
-        let written = self
-            .router
-            .write(Arc::new(command), by, request, deadline)
-            .await;
+        let written = self.attempt(metadata, by, command, deadline).await?;
         written.map_err(|error| status::write_failed(&error))
+    }
+
+    /// As [`Self::write`], for callers with words of their own for a refusal.
+    async fn attempt(
+        &self,
+        metadata: &MetadataMap,
+        by: hosts::Actor,
+        command: Command,
+        deadline: Instant,
+    ) -> Result<Result<Answer, WriteError>, Status> {
+        let request = metadata::request_id(metadata, &*self.clock)?;
+        let command = Arc::new(command);
+        Ok(self.router.write(command, by, request, deadline).await)
     }
 
     async fn view(
@@ -251,8 +265,11 @@ impl HostsService for HostsApi {
         let by = caller(&request, Need::Write)?;
         let (metadata, _, chunks) = request.into_parts();
         let deadline = metadata::deadline(&metadata, limits::IMPORT_TIME);
-        let (command, _place) = import::receive(chunks, &self.imports, self.work, deadline).await?;
-        let answer = self.write(&metadata, by, command, deadline).await?;
+        let import = import::receive(chunks, &self.imports, self.work, deadline).await?;
+        let written = self
+            .attempt(&metadata, by, import.command, deadline)
+            .await?;
+        let answer = written.map_err(|error| import::refused(&error, &import.lines))?;
         let Outcome::Imported(counts) = &answer.outcome else {
             return Err(status::internal(
                 "an import was answered with something else",

@@ -1,9 +1,9 @@
 //! An import: a file in chunks becomes one command.
 
 use super::status;
-use crate::{aside::aside, limits};
+use crate::{aside::aside, forward::WriteError, limits};
 use hosts::{
-    Command, ImportCounts, NewHost,
+    Command, Holder, ImportConflict, ImportCounts, NewHost, Rejection,
     format::hosts_file::{self, ParseErrors, ParseFault},
 };
 use proto::{convert::ImportOptions, v1};
@@ -14,6 +14,16 @@ use tokio::{
     time::Instant,
 };
 use tonic::{Status, Streaming};
+
+/// An import that has arrived.
+pub(super) struct Received {
+    /// What is asked for.
+    pub(super) command: Command,
+    /// The line of the file that each row is from.
+    pub(super) lines: Vec<u32>,
+    /// Its place among the imports of this node, until it is answered.
+    _place: OwnedSemaphorePermit,
+}
 
 /// Gathers the chunks up to the last one and reads the file in them. Gives the
 /// command with its place among the imports of this node, which it has waited
@@ -27,7 +37,7 @@ pub(super) async fn receive(
     imports: &Arc<Semaphore>,
     work: Work,
     deadline: Instant,
-) -> Result<(Command, OwnedSemaphorePermit), Status> {
+) -> Result<Received, Status> {
     let mut file = Vec::new();
     let gathered = async {
         let place = Arc::clone(imports).acquire_owned().await;
@@ -42,8 +52,16 @@ pub(super) async fn receive(
     let parsed = aside(work, move || hosts_file::parse(&file)).await;
     let parsed = parsed.map_err(status::internal)?;
     let parsed = parsed.map_err(|errors| unreadable(&errors))?;
-    let rows: Vec<NewHost> = parsed.rows.into_iter().map(|row| row.host).collect();
-    Ok((Command::ImportHosts { rows, mode }, place))
+    let (lines, rows): (Vec<u32>, Vec<NewHost>) = parsed
+        .rows
+        .into_iter()
+        .map(|row| (row.line, row.host))
+        .unzip();
+    Ok(Received {
+        command: Command::ImportHosts { rows, mode },
+        lines,
+        _place: place,
+    })
 }
 
 async fn gather(
@@ -73,6 +91,38 @@ async fn gather(
             return Ok(options);
         }
     }
+}
+
+/// Why the leader does not take the rows, by the lines of the file.
+pub(super) fn refused(error: &WriteError, lines: &[u32]) -> Status {
+    let WriteError::Rejected(rejection @ Rejection::ImportConflicts { shown, total }) = error
+    else {
+        return status::write_failed(error);
+    };
+    let line = |row: usize| row.checked_sub(1).and_then(|at| lines.get(at)).copied();
+    let mut message = match total {
+        1 => "1 line conflicts; nothing was imported".to_owned(),
+        _ => format!("{total} lines conflict; nothing was imported"),
+    };
+    for conflict in shown.iter().take(PROBLEMS_IN_MESSAGE) {
+        let ImportConflict {
+            row,
+            address,
+            name,
+            held_by,
+        } = conflict;
+        let holder = match held_by {
+            Holder::Host(id) => format!("belongs to host {id}"),
+            Holder::Row(row) => format!("is on line {} already", line(*row).unwrap_or(0)),
+        };
+        // Writing to a String cannot fail.
+        let _infallible = write!(
+            message,
+            "\nline {}: {address} {name} {holder}",
+            line(*row).unwrap_or(0)
+        );
+    }
+    status::refused(tonic::Code::AlreadyExists, rejection.reason(), message)
 }
 
 /// What became of the rows.

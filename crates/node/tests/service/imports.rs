@@ -27,13 +27,13 @@ async fn a_file_that_cannot_be_taken_leaves_nothing() {
     let words = ["3 ", "line 3", "10.0.0.300", "line 5", "line 6"];
     refused(answer, Code::InvalidArgument, "INVALID_FILE", &words);
 
-    let file = b"10.0.0.1 a.lan\n10.0.0.1 b.lan a.lan\n";
+    let file = b"# ours\n10.0.0.1 a.lan\n\n10.0.0.1 b.lan a.lan\n";
     let answer = import(client, chunks(file, "strict")).await;
     refused(
         answer,
         Code::AlreadyExists,
         "IMPORT_CONFLICTS",
-        &["row 2", "a.lan"],
+        &["line 4: 10.0.0.1 a.lan is on line 2 already"],
     );
 
     assert_eq!(listed(client).await, []);
