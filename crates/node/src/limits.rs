@@ -27,6 +27,10 @@ pub const IMPORTS_AT_ONCE: usize = 4;
 /// Pieces of a snapshot read ahead of the network: half a MiB.
 pub const SNAPSHOT_PIECES_IN_FLIGHT: usize = 8;
 
+/// The slowest link a snapshot is sent over, 1 Mbit/s: its deadline grows with
+/// its length.
+pub const SNAPSHOT_BYTES_PER_SECOND_MIN: u64 = 128 * 1024;
+
 /// How long a peer may take to receive and flush the entries of one append: a
 /// MiB at 2 Mbit/s, or a disk that stalls. A peer that is gone is noticed by
 /// its connection in 2 s.

@@ -140,6 +140,9 @@ impl RaftNetworkV2<TypeConfig> for Connection {
             len: snapshot.snapshot.len(),
         };
         let head = record::encode_snapshot_offer(&offer);
+        // The peer's disk and checks, and the way there over the slowest link.
+        let way = Duration::from_secs(offer.len / limits::SNAPSHOT_BYTES_PER_SECOND_MIN);
+        let patience = option.hard_ttl() + way;
         let route = self.peers.route(self.target);
         let (pieces, received) = tokio::sync::mpsc::channel(limits::SNAPSHOT_PIECES_IN_FLIGHT);
         let work = self.work;
@@ -165,14 +168,14 @@ impl RaftNetworkV2<TypeConfig> for Connection {
         };
         let mut client = peer.client(Purpose::Bulk);
         let stream = tokio_stream::wrappers::ReceiverStream::new(received);
-        let sending = tokio::time::timeout(option.hard_ttl(), client.snapshot(stream));
+        let sending = tokio::time::timeout(patience, client.snapshot(stream));
         let both = async { tokio::join!(reading, sending) };
         let (read, sent) = tokio::select! {
             both = both => both,
             closed = cancel => return Err(StreamingError::Closed(closed)),
         };
         read.map_err(|cause| NetworkError::new(&cause))?;
-        let sent = sent.map_err(|_| silent(option.hard_ttl()))?;
+        let sent = sent.map_err(|_| silent(patience))?;
         peer.note(sent.is_ok());
         let reply = sent.map_err(|status| failed(&status))?.into_inner().body;
         Ok(decoded(record::decode_snapshot_response(&reply))?)
