@@ -414,7 +414,7 @@ async fn lists_are_in_one_order_and_cut_as_asked() {
         summary,
         Code::AlreadyExists,
         "IMPORT_CONFLICTS",
-        &["4 rows"],
+        &["4 lines conflict", "line 2: 10.0.0.2 a.lan belongs to host"],
     );
     let summary = import(client, chunks(&exported, "replace"))
         .await
