@@ -91,6 +91,7 @@ impl Cluster {
                 log_segments: size.log_segments as u64,
                 snapshot_index: size.snapshot_last.map_or(0, |id| id.index),
                 snapshot_bytes: size.snapshot_bytes,
+                purged_index: size.purged_index.unwrap_or(0),
             }),
         }
     }

@@ -34,6 +34,7 @@ pub(crate) struct Published {
 #[derive(Deserialize, Clone, Debug)]
 pub(crate) struct StoreSize {
     pub(crate) snapshot_index: u64,
+    pub(crate) purged_index: u64,
 }
 
 impl Status {
@@ -65,5 +66,11 @@ impl NodeStatus {
     #[track_caller]
     pub(crate) fn snapshot_index(&self) -> u64 {
         self.store.as_ref().unwrap().snapshot_index
+    }
+
+    /// The last entry it threw away.
+    #[track_caller]
+    pub(crate) fn purged_index(&self) -> u64 {
+        self.store.as_ref().unwrap().purged_index
     }
 }

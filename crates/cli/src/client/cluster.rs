@@ -63,6 +63,7 @@ pub(crate) struct StoreSize {
     pub(crate) log_segments: u64,
     pub(crate) snapshot_index: u64,
     pub(crate) snapshot_bytes: u64,
+    pub(crate) purged_index: u64,
 }
 
 /// How far one node is with a revision.
@@ -220,11 +221,13 @@ fn node(message: pb::NodeStatus) -> NodeStatus {
                  log_segments,
                  snapshot_index,
                  snapshot_bytes,
+                 purged_index,
              }| StoreSize {
                 log_bytes,
                 log_segments,
                 snapshot_index,
                 snapshot_bytes,
+                purged_index,
             },
         ),
     }

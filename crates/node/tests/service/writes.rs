@@ -5,7 +5,7 @@ use crate::support::{
     until, update, with_id,
 };
 use proto::{
-    cluster::{Verdict, WaitPublishedRequest, publish_outcome::Result as Published},
+    cluster::{NodeStatus, Verdict, WaitPublishedRequest, publish_outcome::Result as Published},
     v1,
 };
 use tonic::Code;
@@ -203,4 +203,45 @@ async fn a_node_that_was_away_catches_up() {
     until(async || list(back, local.clone()).await.len() == 20).await;
     assert_eq!(in_time(listed(back)).await.len(), 20);
     cluster.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_was_away_for_long_is_sent_a_snapshot() {
+    let mut cluster = Cluster::of(3).await;
+    let away = cluster.followers().await[0];
+    let last = cluster.node(away).await.last_log_index;
+    cluster.stop(away).await.unwrap();
+    let leader = cluster.leader().await;
+    let client = cluster.editor(leader);
+    // Far more than the log keeps behind a snapshot.
+    let writers = (0..20).map(|writer| {
+        let mut client = client.clone();
+        async move {
+            for n in 0..25 {
+                added(&mut client, "10.0.0.1", &format!("h{n}.w{writer}.lan")).await;
+            }
+        }
+    });
+    futures::future::join_all(writers).await;
+    // The leader holds back what an append to the missing one may still need,
+    // until that append has failed.
+    until(async || purged(&cluster.node(leader).await) > last).await;
+
+    cluster.start(away);
+    cluster.until_ready(away).await;
+    assert_eq!(listed(&mut cluster.editor(away)).await.len(), 500);
+    assert!(has_received_a_snapshot(&cluster, away));
+    let status = cluster.status(away).await;
+    assert_eq!(status.verdict(), Verdict::Healthy, "{status:?}");
+    cluster.end().await;
+}
+
+fn purged(node: &NodeStatus) -> u64 {
+    node.store.as_ref().unwrap().purged_index
+}
+
+fn has_received_a_snapshot(cluster: &Cluster, node: u64) -> bool {
+    let snapshots = std::fs::read_dir(cluster.data(node).join("raft").join("snapshots")).unwrap();
+    let mut names = snapshots.map(|file| file.unwrap().file_name());
+    names.any(|name| name.to_string_lossy().contains("received"))
 }

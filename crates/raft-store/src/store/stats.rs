@@ -24,6 +24,9 @@ pub struct StoreSizes {
     pub log_bytes: u64,
     /// Files of the log.
     pub log_segments: usize,
+    /// The last entry that was thrown away: a node whose log ends before it needs
+    /// the snapshot. None as long as the log has every entry.
+    pub purged_index: Option<u64>,
     /// Up to where the snapshot reaches; none without one.
     pub snapshot_last: Option<RaftLogId>,
     /// Bytes of the snapshot; 0 without one.
@@ -56,6 +59,7 @@ impl StoreStats {
         StoreSizes {
             log_bytes: log.bytes,
             log_segments: log.segments,
+            purged_index: log.purged.map(|id| id.index),
             snapshot_last,
             snapshot_bytes,
             state_rows: applied.projection.len() + applied.projection.requests().count(),
