@@ -54,6 +54,9 @@ pub struct Published {
     pub sha256: Option<[u8; 32]>,
     /// How often this process has written the file.
     pub writes: u64,
+    /// How many hosts the newest attempt rendered, disabled ones left out;
+    /// zero before the first.
+    pub entries: usize,
     /// Why the last attempt failed and what to do, in one line; `None` once
     /// one has succeeded.
     pub error: Option<String>,
@@ -69,6 +72,7 @@ impl Published {
             attempted: Revision::default(),
             sha256: None,
             writes: 0,
+            entries: 0,
             error: None,
         }
     }

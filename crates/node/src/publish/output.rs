@@ -240,10 +240,16 @@ impl Output {
         let revision = projection.revision();
         let rendering = projection.rendered(&self.view);
         let (files, path, view) = (self.files.clone(), self.options.path.clone(), self.view);
-        let made = blocking(self.options.work, move || {
-            make(&*files, &path, &projection, &view, held)
+        let (entries, made) = blocking(self.options.work, move || {
+            let entries = projection.hosts().filter(|host| host.enabled).count();
+            (entries, make(&*files, &path, &projection, &view, held))
         })
         .await?;
+        // Nobody is woken for it: what became of the attempt follows at once.
+        self.published.send_if_modified(|now| {
+            now.entries = entries;
+            false
+        });
         match made {
             Ok(made) => {
                 self.made(held, revision, rendering, made);
