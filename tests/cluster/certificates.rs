@@ -228,17 +228,29 @@ fn a_node_does_not_start_with_a_certificate_that_nobody_would_take() {
     let unknown = unrelated
         .issue_node(1, "n1", &addresses, now(), DAY)
         .unwrap();
-    for (issued, words) in [
-        (node(1, days_from_now(-2)), "expired at"),
-        (node(1, days_from_now(2)), "is not valid before"),
-        (node(2, now()), "is the certificate of"),
-        (of_another_cluster, "is the certificate of"),
-        (unknown, "is not signed by a CA of"),
+    let client = ca.issue_client(Role::Admin, "n1", now(), DAY).unwrap();
+    let other_key = Issued {
+        key_pem: node(1, now()).key_pem,
+        ..node(1, now())
+    };
+    // A clock may be set later: a service manager tries again, unless it is told 64.
+    for (issued, status, words) in [
+        (node(1, days_from_now(-2)), 1, "expired at"),
+        (node(1, days_from_now(2)), 1, "is not valid before"),
+        (node(2, now()), 64, "is the certificate of"),
+        (of_another_cluster, 64, "is the certificate of"),
+        (client, 64, "is the certificate of"),
+        (unknown, 64, "is not signed by a CA of"),
+        (other_key, 64, "is not the key of"),
     ] {
         fs::write(dir.join("cert.pem"), issued.cert_pem).unwrap();
         fs::write(dir.join("key.pem"), issued.key_pem).unwrap();
         let ended = cluster.serve("n1");
-        assert_eq!((ended.status, ended.stdout.as_str()), (1, ""), "{ended:?}");
+        assert_eq!(
+            (ended.status, ended.stdout.as_str()),
+            (status, ""),
+            "{ended:?}"
+        );
         let last = ended.stderr.lines().last().unwrap();
         assert!(
             last.contains("cert.pem") && last.contains(words),

@@ -108,6 +108,24 @@ pub enum NodeError {
     Close(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
+impl NodeError {
+    /// Whether what the operator wrote is wrong and stays wrong until it is mended: starting again does not help. No
+    /// port was bound.
+    #[must_use]
+    pub fn is_bad_configuration(&self) -> bool {
+        match self {
+            Self::Tls(error) => !error.is_of_time(),
+            Self::Store { .. }
+            | Self::Raft(_)
+            | Self::Listen { .. }
+            | Self::Formation(_)
+            | Self::Signals(_)
+            | Self::Part(_)
+            | Self::Close(_) => false,
+        }
+    }
+}
+
 impl Seams {
     /// The real world.
     #[must_use]

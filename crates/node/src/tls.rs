@@ -16,7 +16,7 @@ use rustls::crypto::CryptoProvider;
 use rustls::server::{NoServerSessionStorage, VerifierBuilderError, WebPkiClientVerifier};
 use rustls::sign::SingleCertAndKey;
 use rustls::time_provider::TimeProvider;
-use rustls::{ClientConfig, RootCertStore, ServerConfig, version};
+use rustls::{CertificateError, ClientConfig, RootCertStore, ServerConfig, version};
 use rustls_pki_types::UnixTime;
 use thiserror::Error;
 
@@ -34,7 +34,7 @@ pub use verify::{ForeignCluster, WrongPeer};
 
 use crate::clock::Clock;
 use crate::identity::{Caller, InvalidIdentity, Peer};
-use check::Own;
+use check::{Own, Roots};
 use verify::{CallerVerifier, PeerVerifier};
 
 /// A certificate with its key and the CAs that others must be signed by, checked.
@@ -64,12 +64,19 @@ impl Tls {
         let cas = files::read_certificates(&files.ca)?;
 
         let Own { caller, not_after } = check::identity_and_dates(files, &chain, now)?;
-        let roots = Arc::new(check::valid_roots(files, &cas, now)?);
+        let Roots { valid, out_of_date } = check::valid_roots(files, &cas, now)?;
+        let roots = Arc::new(valid);
         let key = check::pair(files, chain, key, &provider)?;
         let callers = WebPkiClientVerifier::builder_with_provider(roots.clone(), provider.clone())
             .build()
             .map_err(TlsError::Verifier)?;
-        check::trust(files, &caller, &key, &*callers, &roots, &provider, now)?;
+        check::trust(files, &caller, &key, &*callers, &roots, &provider, now).map_err(|error| {
+            match (error, out_of_date) {
+                // Its CA may be the one that was left out.
+                (TlsError::Untrusted { .. }, Some(of_time)) => of_time,
+                (error, _) => error,
+            }
+        })?;
 
         let key = Arc::new(SingleCertAndKey::from(key));
         let mut server = ServerConfig::builder_with_details(provider.clone(), time.clone())
@@ -318,6 +325,41 @@ pub enum TlsError {
     /// TLS 1.3 cannot be set up.
     #[error("cannot set up TLS 1.3")]
     Setup(#[source] rustls::Error),
+}
+
+impl TlsError {
+    /// Whether only the time is wrong: of the certificates or of the clock. It may pass without anybody touching a
+    /// file, as soon as a clock is set; everything else stays until somebody mends the files.
+    #[must_use]
+    pub fn is_of_time(&self) -> bool {
+        match self {
+            Self::Expired { .. } | Self::NotYetValid { .. } => true,
+            Self::Chain { cause, .. } => matches!(
+                cause,
+                rustls::Error::InvalidCertificate(
+                    CertificateError::Expired
+                        | CertificateError::ExpiredContext { .. }
+                        | CertificateError::NotValidYet
+                        | CertificateError::NotValidYetContext { .. }
+                )
+            ),
+            Self::Read { .. }
+            | Self::TooLong { .. }
+            | Self::KeyExposed { .. }
+            | Self::Pem { .. }
+            | Self::Nothing { .. }
+            | Self::Certificate { .. }
+            | Self::Identity { .. }
+            | Self::OtherIdentity { .. }
+            | Self::Ca { .. }
+            | Self::KeyOfAnother { .. }
+            | Self::Key { .. }
+            | Self::Untrusted { .. }
+            | Self::Purpose { .. }
+            | Self::Verifier(_)
+            | Self::Setup(_) => false,
+        }
+    }
 }
 
 /// The only protocol spoken inside TLS (RFC 7301's name of HTTP/2): gRPC needs it.

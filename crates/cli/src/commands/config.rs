@@ -84,10 +84,16 @@ fn check(settings: &Settings, output: &Output) -> Result<(), Failure> {
 
 #[cfg(feature = "node")]
 fn check_node(path: &Path, output: &Output) -> Result<(), Failure> {
+    use node::tls::TlsError;
     let config = node::config::Config::load(path)
         .map_err(|error| Failure::new(Exit::Usage, "CONFIG", crate::exit::chain(&error)))?;
-    let unusable = |error: &dyn std::error::Error| {
-        Failure::new(Exit::Usage, "CONFIG", crate::exit::chain(error))
+    let unusable = |error: &TlsError| {
+        let (exit, reason) = match error {
+            TlsError::NotYetValid { .. } => (Exit::NotPermitted, "TLS_NOT_YET_VALID"),
+            error if error.is_of_time() => (Exit::NotPermitted, "TLS_EXPIRED"),
+            _ => (Exit::Usage, "CONFIG"),
+        };
+        Failure::new(exit, reason, crate::exit::chain(error))
             .hint("`serve` would refuse it for the same reason")
     };
     let own = node::identity::Peer {

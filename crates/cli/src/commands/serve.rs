@@ -3,6 +3,7 @@
 //! Standard output gets one line, when the node takes calls; everything else
 //! is a log line on standard error. SIGTERM and SIGINT stop it in order.
 
+use crate::exit::Exit;
 use node::{NodeError, Seams, config::Config, telemetry};
 use std::{
     error::Error,
@@ -30,18 +31,37 @@ pub(crate) fn run(path: &Path) -> ExitCode {
     }
     match live(config) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => fail(1, &*error),
+        Err(error) => fail(status_of(&error), &error),
     }
 }
 
-fn live(config: Config) -> Result<(), Box<dyn Error>> {
+/// What is wrong with the time of a certificate may be wrong with the clock, which is set a moment later: a service
+/// manager is to try again. Other faults of the files wait for a person.
+fn status_of(error: &Ended) -> u8 {
+    match error {
+        Ended::Node(error) if error.is_bad_configuration() => BAD_CONFIGURATION,
+        Ended::Node(_) | Ended::Threads(_) => Exit::Failed as u8,
+    }
+}
+
+/// Why the node does not run, or no longer.
+#[derive(Debug, thiserror::Error)]
+enum Ended {
+    #[error("cannot start threads")]
+    Threads(#[source] io::Error),
+    #[error(transparent)]
+    Node(#[from] Box<NodeError>),
+}
+
+fn live(config: Config) -> Result<(), Ended> {
     // Two at least: heartbeats go on while one thread is busy with an import.
     let threads = thread::available_parallelism().map_or(2, |n| n.get().clamp(2, 4));
     let runtime = runtime::Builder::new_multi_thread()
         .worker_threads(threads)
         .max_blocking_threads(4)
         .enable_all()
-        .build()?;
+        .build()
+        .map_err(Ended::Threads)?;
     let served: Result<(), NodeError> = runtime.block_on(async {
         let (mut terminate, mut interrupt) =
             match (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) {
@@ -67,7 +87,7 @@ fn live(config: Config) -> Result<(), Box<dyn Error>> {
         })
         .await
     });
-    Ok(served?)
+    served.map_err(|error| Ended::Node(Box::new(error)))
 }
 
 /// The last line of a node that fails: what, and every cause.

@@ -44,27 +44,35 @@ pub(super) fn identity_and_dates(
     Ok(Own { caller, not_after })
 }
 
+/// The CAs of the file.
+pub(super) struct Roots {
+    /// Those that are valid now; one at least.
+    pub(super) valid: RootCertStore,
+    /// What is wrong with the first of those that are not, if any.
+    pub(super) out_of_date: Option<TlsError>,
+}
+
 /// The CAs that are valid now. rustls takes a trust anchor at any date, so it is up to us: one that is out of date is
 /// left out, and it is an error when none is left.
 pub(super) fn valid_roots(
     files: &TlsFiles,
     cas: &[CertificateDer<'static>],
     now: Timestamp,
-) -> Result<RootCertStore, TlsError> {
-    let mut roots = RootCertStore::empty();
-    let mut refused = None;
+) -> Result<Roots, TlsError> {
+    let mut valid = RootCertStore::empty();
+    let mut out_of_date = None;
     for (certificate, der) in parse(&files.ca, cas)?.iter().zip(cas) {
         match in_date(&files.ca, certificate, now) {
-            Ok(()) => roots.add(der.clone()).map_err(|cause| TlsError::Ca {
+            Ok(()) => valid.add(der.clone()).map_err(|cause| TlsError::Ca {
                 path: files.ca.clone(),
                 cause,
             })?,
-            Err(error) => refused = refused.or(Some(error)),
+            Err(error) => out_of_date = out_of_date.or(Some(error)),
         }
     }
-    match refused {
-        Some(error) if roots.is_empty() => Err(error),
-        _ => Ok(roots),
+    match out_of_date {
+        Some(error) if valid.is_empty() => Err(error),
+        out_of_date => Ok(Roots { valid, out_of_date }),
     }
 }
 

@@ -136,6 +136,46 @@ fn an_expired_ca_is_refused_unless_another_has_taken_over() {
 }
 
 #[test]
+fn only_faults_of_time_pass_by_themselves() {
+    let (site, files) = node_1();
+    for at in [
+        NOW.as_millis() - 3_600_001,
+        days_later(1).as_millis() + 1000,
+        0,
+    ] {
+        let error = load_at(&files, Timestamp::from_millis(at)).unwrap_err();
+        assert!(error.is_of_time(), "{error}");
+    }
+    // The right CA is there, and out of date: the other one is not to blame.
+    let ending = Authority::new(cluster(), NOW).unwrap();
+    let then = days_later(4000);
+    let issued = ending.issue_node(1, "n1", &[], then, DAY).unwrap();
+    let new = Authority::new(cluster(), then).unwrap();
+    let both = format!("{}{}", ending.ca_pem(), new.ca_pem());
+    let error = load_at(&site.files(&issued, &both), then).unwrap_err();
+    assert!(error.is_of_time(), "{error}");
+    let error = load_at(&site.files(&issued, new.ca_pem()), then).unwrap_err();
+    assert!(matches!(error, TlsError::Untrusted { .. }), "{error}");
+    assert!(!error.is_of_time());
+
+    let good = site.files(&site.node(1), site.authority.ca_pem());
+    let other = load_at(&good, NOW).unwrap().must_be(&good, peer(2));
+    assert!(!other.unwrap_err().is_of_time());
+    for name in ["cert.pem", "key.pem", "ca.pem"] {
+        for content in [Some("nothing"), None] {
+            let good = fs::read(site.path(name)).unwrap();
+            match content {
+                Some(content) => fs::write(site.path(name), content).unwrap(),
+                None => fs::remove_file(site.path(name)).unwrap(),
+            }
+            assert!(!load_at(&files, NOW).unwrap_err().is_of_time(), "{name}");
+            fs::write(site.path(name), good).unwrap();
+            fs::set_permissions(site.path(name), fs::Permissions::from_mode(0o600)).unwrap();
+        }
+    }
+}
+
+#[test]
 fn a_client_certificate_is_loaded_as_such() {
     let site = Site::new();
     let tls = site.load(&site.client(Role::Viewer, "bob"));
