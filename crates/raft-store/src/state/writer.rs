@@ -474,3 +474,6 @@ fn next_batch(rows: &mut impl Iterator<Item = Write>) -> (Vec<Write>, usize) {
     }
     (batch, bytes)
 }
+
+#[cfg(test)]
+mod tests;

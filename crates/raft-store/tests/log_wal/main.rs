@@ -14,6 +14,9 @@ mod faults;
 #[cfg(test)]
 mod group;
 #[cfg(test)]
+#[path = "../shared/interrupted.rs"]
+mod interrupted;
+#[cfg(test)]
 mod kill;
 #[cfg(test)]
 mod race;

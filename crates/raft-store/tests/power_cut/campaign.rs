@@ -3,11 +3,11 @@
 use std::{
     env,
     io::{self, Write as _},
-    path::Path,
+    path::{Path, PathBuf},
     time::{Duration, Instant},
 };
 
-use raft_store::limits::PROPOSAL_BYTES_MAX;
+use raft_store::limits::ENTRY_BYTES_MAX;
 
 use crate::{
     log,
@@ -17,7 +17,7 @@ use crate::{
     worker::{Meets, On, Work, Worker},
 };
 
-/// How many cuts each test makes.
+/// How many cuts each test makes, of all sizes together.
 const CUTS: &str = "ROUTER_HOSTS_CUTS";
 /// Where chance begins.
 const SEED: &str = "ROUTER_HOSTS_SEED";
@@ -43,43 +43,78 @@ impl Chance {
     }
 }
 
-/// The work of one round. Sizes and batches take turns; a directory is kept
-/// for three rounds, and has entries of one size.
-fn work(on: On, round: u64, chance: &mut Chance) -> Work {
-    Work {
-        on,
-        entry_bytes: match round / 3 % 3 {
-            0 => 200,
-            1 => 20 << 10,
-            _ => PROPOSAL_BYTES_MAX,
-        },
-        batch: if chance.below(2) == 0 { 1 } else { 8 },
-        segment_bytes: 32 << 10 << (chance.below(3) * 3),
+/// What a cut meets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// A directory that was just begun.
+    Fresh,
+    /// One that was cut before, again and again.
+    Continued,
+    /// One that has reached the size it keeps: as much is purged as comes.
+    Steady,
+}
+
+/// The sizes of entries, in turn: a host, an import, and the largest there is.
+const SIZES: [usize; 3] = [200, 20 << 10, ENTRY_BYTES_MAX];
+
+/// How many cuts a directory meets before the next one is begun, unless it is
+/// to be fresh.
+const CUTS_OF_A_DIRECTORY: u64 = 12;
+
+/// How often a directory was purged when it is called steady.
+const PURGES: usize = 2;
+
+/// A directory with entries of one size, and what it has to hold.
+struct Place {
+    dir: PathBuf,
+    entry_bytes: usize,
+    told: Told,
+    /// How many cuts it has met, none if it is yet to be begun.
+    cuts: Option<u64>,
+}
+
+/// What happened in the rounds.
+#[derive(Default)]
+struct Counts {
+    answered: u64,
+    cut_off: u64,
+    failures: Vec<Failure>,
+}
+
+impl Counts {
+    fn refused(&self) -> usize {
+        let is_refusal = |failure: &&Failure| matches!(failure, Failure::Refused(_));
+        self.failures.iter().filter(is_refusal).count()
     }
 }
 
-/// Cuts the power of a process that works, `rounds` times; three in a row on
-/// the same directory. Gives what was lost or refused.
-fn run(
-    machine: &Machine,
-    on: On,
-    rounds: u64,
-    first: u64,
-    check: impl Fn(&Path, Work, &mut Told) -> Result<bool, Failure>,
-) -> Vec<Failure> {
+/// Looks for what was told in a directory, as `log::check` does.
+type Check = fn(&Path, Work, &mut Told) -> Result<bool, Failure>;
+
+/// Cuts the power of a process that works, `rounds` times, sizes in turn.
+fn run(machine: &Machine, on: On, stage: Stage, rounds: u64, check: Check) -> Counts {
     let mut chance = Chance::new();
-    let mut failures = Vec::new();
-    let (mut answered, mut cut_off) = (0, 0);
-    let mut dir = machine.fresh_dir();
-    let mut told = Told::default();
-    for round in first..first + rounds {
-        if round % 3 == 0 || told.count > 0 {
-            // Also after a failure: `told` is not what the directory holds.
-            dir = machine.fresh_dir();
-            told = Told::default();
+    let mut counts = Counts::default();
+    let mut places = SIZES.map(|entry_bytes| Place {
+        dir: machine.dir(&entry_bytes.to_string()),
+        entry_bytes,
+        told: Told::default(),
+        cuts: None,
+    });
+    for round in 0..rounds {
+        let place = &mut places[usize::try_from(round).unwrap() % SIZES.len()];
+        let work = Work {
+            on,
+            entry_bytes: place.entry_bytes,
+            batch: if chance.below(2) == 0 { 1 } else { 8 },
+            segment_bytes: 32 << 10 << (chance.below(3) * 3),
+        };
+        let again =
+            stage != Stage::Fresh && place.cuts.is_some_and(|cuts| cuts < CUTS_OF_A_DIRECTORY);
+        if !again {
+            place.begin(machine, stage, work, check);
         }
-        let work = work(on, round, &mut chance);
-        let worker = Worker::start(&dir, work);
+        let worker = Worker::start(&place.dir, work);
         let answers = 1 + chance.below(if work.entry_bytes > 4096 { 25 } else { 120 });
         worker.until_answered(usize::try_from(answers).unwrap());
         // Not always right after an answer: the moment within a flush counts.
@@ -92,56 +127,99 @@ fn run(
             0 => Meets::Stopped,
             _ => Meets::Running,
         };
-        worker.cut(machine, meets, &mut told);
+        worker.cut(machine, meets, &mut place.told);
         machine.restart();
-        answered += told.count;
-        match check(&dir, work, &mut told) {
-            Ok(tail) => cut_off += u64::from(tail),
+        place.cuts = place.cuts.map(|cuts| cuts + 1);
+        counts.answered += place.told.count;
+        match check(&place.dir, work, &mut place.told) {
+            Ok(tail) => counts.cut_off += u64::from(tail),
             Err(failure) => {
-                writeln!(
-                    io::stderr(),
-                    "round {round}, {work:?}, {meets:?}: {failure}"
-                )
-                .unwrap();
-                failures.push(failure);
+                say(&format!(
+                    "{stage:?}, round {round}, {work:?}, {meets:?}: {failure}"
+                ));
+                counts.failures.push(failure);
+                // `told` is not what the directory holds any more.
+                place.cuts = None;
             }
         }
     }
-    let refused = failures
-        .iter()
-        .filter(|failure| matches!(failure, Failure::Refused(_)))
-        .count();
-    writeln!(
-        io::stderr(),
-        "{on:?}: {rounds} cuts, {answered} entries answered, {} lost something, {refused} refused \
-         to open, {cut_off} had the end of an unfinished write",
-        failures.len() - refused
-    )
-    .unwrap();
-    failures
+    counts
+}
+
+impl Place {
+    fn begin(&mut self, machine: &Machine, stage: Stage, work: Work, check: Check) {
+        machine.empty(&self.dir);
+        self.told = Told::default();
+        self.cuts = Some(0);
+        if stage != Stage::Fresh {
+            // Killed, it leaves no less behind than a cut.
+            let mut worker = Worker::start(&self.dir, Work { batch: 8, ..work });
+            match stage {
+                Stage::Steady => worker.until_purged(PURGES),
+                _ => worker.until_answered(1),
+            }
+            self.told.take(&worker.kill(), &[]);
+            machine.sync();
+            check(&self.dir, work, &mut self.told).unwrap();
+        }
+    }
+}
+
+fn say(text: &str) {
+    writeln!(io::stderr(), "{text}").unwrap();
+}
+
+/// The test of this name: `ROUTER_HOSTS_CUTS` cuts, or each size once.
+fn campaign(test: &str, on: On, stage: Stage, check: Check) {
+    with_machine(&format!("campaign::{test}"), |machine| {
+        let rounds = cuts(SIZES.len() as u64);
+        let counts = run(machine, on, stage, rounds, check);
+        let refused = counts.refused();
+        say(&format!(
+            "{on:?}, {stage:?}: {rounds} cuts, {} entries answered, {} lost something, {refused} \
+             refused to open, {} had the end of an unfinished write",
+            counts.answered,
+            counts.failures.len() - refused,
+            counts.cut_off
+        ));
+        assert!(counts.failures.is_empty(), "{:#?}", counts.failures);
+    });
 }
 
 #[test]
-fn a_log_has_all_it_answered_after_a_power_cut() {
-    with_machine(
-        "campaign::a_log_has_all_it_answered_after_a_power_cut",
-        |machine| {
-            // Few cuts meet every size, and logs that were cut before.
-            let failures = run(machine, On::Log, cuts(6), 1, log::check);
-            assert!(failures.is_empty(), "{failures:#?}");
-        },
-    );
+fn a_fresh_log_has_all_it_answered_after_a_power_cut() {
+    let name = "a_fresh_log_has_all_it_answered_after_a_power_cut";
+    campaign(name, On::Log, Stage::Fresh, log::check);
 }
 
 #[test]
-fn a_store_has_all_it_answered_after_a_power_cut() {
-    with_machine(
-        "campaign::a_store_has_all_it_answered_after_a_power_cut",
-        |machine| {
-            let failures = run(machine, On::Store, cuts(3), 2, store::check);
-            assert!(failures.is_empty(), "{failures:#?}");
-        },
-    );
+fn a_log_that_was_cut_before_has_all_it_answered_after_a_power_cut() {
+    let name = "a_log_that_was_cut_before_has_all_it_answered_after_a_power_cut";
+    campaign(name, On::Log, Stage::Continued, log::check);
+}
+
+#[test]
+fn a_log_at_its_full_size_has_all_it_answered_after_a_power_cut() {
+    let name = "a_log_at_its_full_size_has_all_it_answered_after_a_power_cut";
+    campaign(name, On::Log, Stage::Steady, log::check);
+}
+
+#[test]
+fn a_fresh_store_has_all_it_answered_after_a_power_cut() {
+    let name = "a_fresh_store_has_all_it_answered_after_a_power_cut";
+    campaign(name, On::Store, Stage::Fresh, store::check);
+}
+
+#[test]
+fn a_store_that_was_cut_before_has_all_it_answered_after_a_power_cut() {
+    let name = "a_store_that_was_cut_before_has_all_it_answered_after_a_power_cut";
+    campaign(name, On::Store, Stage::Continued, store::check);
+}
+
+#[test]
+fn a_store_at_its_full_size_has_all_it_answered_after_a_power_cut() {
+    let name = "a_store_at_its_full_size_has_all_it_answered_after_a_power_cut";
+    campaign(name, On::Store, Stage::Steady, store::check);
 }
 
 /// These tests would notice.
@@ -150,8 +228,8 @@ fn a_log_that_does_not_flush_is_found_out() {
     with_machine(
         "campaign::a_log_that_does_not_flush_is_found_out",
         |machine| {
-            let failures = run(machine, On::UnflushedLog, 1, 0, log::check);
-            assert!(!failures.is_empty(), "nothing was lost");
+            let counts = run(machine, On::UnflushedLog, Stage::Fresh, 1, log::check);
+            assert!(!counts.failures.is_empty(), "nothing was lost");
         },
     );
 }

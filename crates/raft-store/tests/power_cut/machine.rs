@@ -99,15 +99,18 @@ impl Machine {
         machine
     }
 
-    /// A new, durable directory in it; those of before are removed.
-    pub(crate) fn fresh_dir(&self) -> PathBuf {
-        let dir = self.dir.join("node");
+    /// A directory in it.
+    pub(crate) fn dir(&self, name: &str) -> PathBuf {
+        self.dir.join(name)
+    }
+
+    /// Makes one of its directories, or makes it anew; it is empty and durable.
+    pub(crate) fn empty(&self, dir: &Path) {
         if dir.exists() {
-            fs::remove_dir_all(&dir).unwrap();
+            fs::remove_dir_all(dir).unwrap();
         }
-        fs::create_dir(&dir).unwrap();
+        fs::create_dir(dir).unwrap();
         self.sync();
-        dir
     }
 
     /// Makes all there is durable.

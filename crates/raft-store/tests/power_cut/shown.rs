@@ -72,7 +72,8 @@ fn what_nobody_flushed_is_gone_after_a_power_cut() {
 /// A log whose process was killed, all of it durable.
 fn killed(machine: &Machine, chance: &mut Chance) -> PathBuf {
     loop {
-        let dir = machine.fresh_dir();
+        let dir = machine.dir("node");
+        machine.empty(&dir);
         let mut worker = Worker::start(&dir, WORK);
         worker.until_answered(usize::try_from(1 + chance.below(60)).unwrap());
         worker.kill();

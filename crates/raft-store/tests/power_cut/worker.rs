@@ -129,17 +129,23 @@ impl Worker {
 
     /// Waits until it was answered so often.
     pub(crate) fn until_answered(&self, answers: usize) {
+        self.until_said(answers, |line| matches!(line, Line::Acked { .. }));
+    }
+
+    /// Waits until it has purged so often.
+    pub(crate) fn until_purged(&self, times: usize) {
+        self.until_said(times, |line| matches!(line, Line::Purged(_)));
+    }
+
+    fn until_said(&self, times: usize, is_it: impl Fn(&Line) -> bool) {
         let (said, more) = &*self.said;
-        let answered = |said: &Said| {
-            let is_answer = |line: &&Line| matches!(line, Line::Acked { .. });
-            said.lines.iter().filter(is_answer).count()
-        };
+        let count = |said: &Said| said.lines.iter().filter(|line| is_it(line)).count();
         let (said, _) = more
             .wait_timeout_while(said.lock().unwrap(), PATIENCE, |said| {
-                answered(said) < answers && !said.ended
+                count(said) < times && !said.ended
             })
             .unwrap();
-        assert!(answered(&said) >= answers, "the process does not get on");
+        assert!(count(&said) >= times, "the process does not get on");
     }
 
     /// Cuts the power of the machine while it works there, and adds to `told`

@@ -15,9 +15,14 @@ mod history;
 #[cfg(test)]
 mod identity;
 #[cfg(test)]
+#[path = "../shared/interrupted.rs"]
+mod interrupted;
+#[cfg(test)]
 mod kill;
 #[cfg(test)]
 mod parts;
+#[cfg(test)]
+mod race;
 #[cfg(test)]
 mod rebuild;
 #[cfg(test)]
