@@ -44,11 +44,24 @@ pub const CHANGE_EVENTS_MAX: usize = 5 * IMPORT_ROWS_MAX;
 /// Conflicts, warnings or errors listed one by one in an answer; the rest is counted. A person reads a screenful.
 pub const LISTED_MAX: usize = 100;
 
-/// Bytes of a hosts file that is read: the rows of one import at 160 bytes, five times what block lists have.
+/// Bytes of a file that is read: the rows of one import at 160 bytes, five times what block lists have.
 pub const FILE_BYTES_MAX: usize = 32 * 1024 * 1024;
 
 /// Bytes of one line of a hosts file that is read, without its end. Older `CoreDNS` stops at this length too.
 pub const FILE_LINE_BYTES_MAX: usize = 64 * 1024;
+
+/// Bytes of one record of a JSON or CSV file that is read: a host whose names and tags are all as long as they may
+/// be, in any script, is three quarters of it.
+pub const FILE_RECORD_BYTES_MAX: usize = 128 * 1024;
+
+/// Columns of a CSV file that is read: three times what an export has.
+pub const FILE_COLUMNS_MAX: usize = 32;
+
+/// Characters of a JSON parser's words that are repeated in an error: they may quote the file.
+pub const PARSER_WORDS_CHARS_MAX: usize = 160;
+
+/// Bytes of one piece of an export: what clients of the wire expect in a message.
+pub const EXPORT_PIECE_BYTES: usize = 64 * 1024;
 
 /// Bytes of one line of a hosts file that is written, without its end. musl reads pieces of 511 bytes and takes the
 /// rest of a longer line for a new one.

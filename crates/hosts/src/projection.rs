@@ -151,6 +151,17 @@ impl Projection {
         own_lines(self.by_address.iter())
     }
 
+    /// The hosts that follow `last` in the order of lists, whether or not it is there; all of them after none.
+    pub fn hosts_after<'a>(
+        &'a self,
+        last: Option<&Host>,
+    ) -> impl Iterator<Item = &'a Arc<Host>> + use<'a> {
+        let from = last.map_or(Bound::Unbounded, |host| {
+            Bound::Excluded((host.address, host.hostname.clone()))
+        });
+        own_lines(self.by_address.range((from, Bound::Unbounded)))
+    }
+
     /// The hosts whose address lies in `first..=last`, in the order of lists.
     pub(crate) fn hosts_between(
         &self,

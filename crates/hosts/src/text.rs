@@ -216,10 +216,14 @@ impl TooMany {
 
 /// A foreign text as an error message may quote it: control characters escaped, at most 60 characters.
 pub(crate) fn shorten(text: &str) -> String {
-    const CHARS_MAX: usize = 60;
+    shorten_to(text, 60)
+}
+
+/// The same, at most `chars_max` characters.
+pub(crate) fn shorten_to(text: &str, chars_max: usize) -> String {
     let mut short: String = text
         .chars()
-        .take(CHARS_MAX)
+        .take(chars_max)
         .flat_map(|c| {
             let plain = !breaks_a_line(c);
             plain
@@ -228,7 +232,7 @@ pub(crate) fn shorten(text: &str) -> String {
                 .chain((!plain).then(|| c.escape_default()).into_iter().flatten())
         })
         .collect();
-    if text.chars().nth(CHARS_MAX).is_some() {
+    if text.chars().nth(chars_max).is_some() {
         short.push('…');
     }
     short

@@ -62,7 +62,7 @@ const HASH: &str = " sha256 ";
 const CLUSTER: &str = " cluster ";
 
 impl Header {
-    fn line(&self) -> String {
+    pub(super) fn line(&self) -> String {
         let Self {
             revision,
             sha256,
@@ -106,7 +106,8 @@ fn unhex(text: &str) -> Option<[u8; 32]> {
     Some(bytes)
 }
 
-fn write_host(body: &mut String, host: &Host, view: &View) {
+/// Adds the lines of one host.
+pub(super) fn write_host(body: &mut String, host: &Host, view: &View) {
     let mut names = host.names().peekable();
     let mut canonical = true;
     while names.peek().is_some() {

@@ -3,15 +3,16 @@
 use std::fmt::Write as _;
 
 use hosts::ConflictMode;
-use hosts::format::hosts_file::{ParseErrors, ParseFault, Parsed, WarningKind, parse};
+use hosts::format::hosts_file::parse;
 use hosts::format::render::{render, verify};
+use hosts::format::{ParseErrors, ParseFault, Parsed, WarningKind};
 use hosts::{Command, HostnameFault, View};
 
 use crate::world::{World, aliases, name, row};
 
 fn faults(bytes: &[u8]) -> Vec<(u32, ParseFault)> {
     let ParseErrors { shown, .. } = parse(bytes).expect_err("errors");
-    shown.into_iter().map(|e| (e.line, e.fault)).collect()
+    shown.into_iter().map(|e| (e.place.line, e.fault)).collect()
 }
 
 fn fault(bytes: &[u8]) -> ParseFault {
@@ -31,7 +32,7 @@ fn what_people_write_is_read() {
         10.0.0.9 b.lan #\r\n\
         ::1 localhost";
     let Parsed { rows, warnings, .. } = parse(text.as_bytes()).unwrap();
-    let lines: Vec<u32> = rows.iter().map(|row| row.line).collect();
+    let lines: Vec<u32> = rows.iter().map(|row| row.place.line).collect();
     assert_eq!(lines, [2, 5, 7, 8, 9]);
     let nas = &rows[1].host;
     assert_eq!(nas.hostname, name("nas.lan"));
@@ -100,8 +101,7 @@ fn a_comment_that_cannot_be_kept_is_dropped_with_a_warning() {
     );
     let parsed = parse(text.as_bytes()).unwrap();
     assert!(parsed.rows.iter().all(|row| row.host.comment.is_none()));
-    let dropped =
-        |w: &hosts::format::hosts_file::Warning| matches!(w.kind, WarningKind::CommentDropped(_));
+    let dropped = |w: &hosts::format::Warning| matches!(w.kind, WarningKind::CommentDropped(_));
     assert!(parsed.warnings.iter().all(dropped));
     assert_eq!(parsed.warnings_total, 2);
 }
@@ -193,7 +193,7 @@ fn a_block_list_goes_through_import_and_comes_out_again() {
     let text = block_list(5000);
     let parsed = parse(text.as_bytes()).unwrap();
     assert_eq!(parsed.rows.len(), 5000);
-    assert_eq!(parsed.rows[0].line, 4);
+    assert_eq!(parsed.rows[0].place.line, 4);
     assert!(parsed.warnings_total > 800);
 
     let mut world = World::new();

@@ -4,7 +4,7 @@ use super::status;
 use crate::{aside::aside, forward::WriteError, limits};
 use hosts::{
     Command, Holder, ImportConflict, ImportCounts, NewHost, Rejection,
-    format::hosts_file::{self, ParseErrors, ParseFault},
+    format::{ParseErrors, ParseFault, hosts_file},
 };
 use proto::{convert::ImportOptions, v1};
 use raft_store::disk::Work;
@@ -55,7 +55,7 @@ pub(super) async fn receive(
     let (lines, rows): (Vec<u32>, Vec<NewHost>) = parsed
         .rows
         .into_iter()
-        .map(|row| (row.line, row.host))
+        .map(|row| (row.place.line, row.host))
         .unzip();
     Ok(Received {
         command: Command::ImportHosts { rows, mode },

@@ -84,7 +84,7 @@ fn check(path: &Path, file: &[u8], output: &Output) -> Result<(), Failure> {
     match hosts_file::parse(file) {
         Ok(parsed) => {
             let shown = parsed.warnings.iter().map(|warning| Problem {
-                line: warning.line,
+                line: warning.place.line,
                 what: chain(&warning.kind),
             });
             let shown: Vec<Problem> = shown.collect();
@@ -99,7 +99,7 @@ fn check(path: &Path, file: &[u8], output: &Output) -> Result<(), Failure> {
                 .shown
                 .iter()
                 .map(|error| Problem {
-                    line: error.line,
+                    line: error.place.line,
                     what: chain(&error.fault),
                 })
                 .collect();
