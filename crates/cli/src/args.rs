@@ -160,3 +160,5 @@ impl From<Consistency> for proto::convert::Consistency {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+pub(crate) mod vocabulary;

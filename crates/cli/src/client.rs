@@ -18,7 +18,7 @@ pub(crate) use line::{Line, Miss};
 pub(crate) use records::{Import, Listing, required};
 
 use crate::config::Settings;
-use crate::exit::{Exit, Failure, chain};
+use crate::exit::{Failure, chain, reasons};
 use endpoint::Endpoint;
 use hosts::{RequestId, Revision};
 use hyper_util::rt::TokioIo;
@@ -82,10 +82,7 @@ impl Client {
     /// A usage failure when no node is named or a file cannot be used.
     pub(crate) fn new(settings: &Settings, timeout: Option<Duration>) -> Result<Self, Failure> {
         if settings.server.value.is_empty() {
-            return Err(Failure::usage("no node is named").hint(
-                "name one with --server HOST:PORT, in ROUTER_HOSTS_SERVER or in client.toml; \
-                 `router-hosts config show` says what is read",
-            ));
+            return Err(Failure::of(reasons::NO_SERVER, "no node is named"));
         }
         Ok(Self {
             endpoints: settings.server.value.clone(),
@@ -234,18 +231,17 @@ impl Client {
 /// Reads the TLS files that the settings name.
 pub(crate) fn load_tls(settings: &Settings) -> Result<Tls, Failure> {
     let Some(ca) = &settings.ca.value else {
-        return Err(Failure::usage("the CA of the nodes is not named")
-            .hint("name it with --ca FILE, in ROUTER_HOSTS_CA or in client.toml"));
+        return Err(Failure::of(
+            reasons::NO_CA,
+            "the CA of the nodes is not named",
+        ));
     };
     Tls::load(TlsFiles {
         cert: settings.cert.value.as_deref(),
         key: settings.key.value.as_deref(),
         ca,
     })
-    .map_err(|error| {
-        Failure::new(Exit::Usage, "TLS_FILES", chain(&error))
-            .hint("`router-hosts config show` says where each file is named")
-    })
+    .map_err(|error| Failure::of(reasons::TLS_FILES, chain(&error)))
 }
 
 /// A channel over one connection. It does not connect again: when the

@@ -16,7 +16,7 @@ mod wait;
 use crate::args::{Cli, Command, Global};
 use crate::client::Client;
 use crate::config::Settings;
-use crate::exit::{Exit, Failure, chain};
+use crate::exit::{Failure, chain, reasons};
 use crate::output::Output;
 use hosts::RequestId;
 use std::io;
@@ -73,7 +73,7 @@ fn in_one_thread<T>(command: impl Future<Output = Result<T, Failure>>) -> Result
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(|cause| Failure::new(Exit::Failed, "RUNTIME", format!("cannot start: {cause}")))?;
+        .map_err(|cause| Failure::of(reasons::RUNTIME, format!("cannot start: {cause}")))?;
     runtime.block_on(command)
 }
 
@@ -89,7 +89,7 @@ fn ended(output: &Output, result: Result<(), Failure>) -> ExitCode {
 
 fn settings(global: &Global) -> Result<Settings, Failure> {
     Settings::load(global, &|name| std::env::var(name).ok())
-        .map_err(|error| Failure::new(Exit::Usage, "CONFIG", chain(&error)))
+        .map_err(|error| Failure::of(reasons::CONFIG, chain(&error)))
 }
 
 /// The output for these settings, or for the flags alone where the settings
@@ -130,12 +130,10 @@ fn request_id(typed: Option<&RequestId>) -> Result<RequestId, Failure> {
     }
     let mut bits = [0; 16];
     getrandom::fill(&mut bits).map_err(|cause| {
-        Failure::new(
-            Exit::Failed,
-            "RANDOM",
+        Failure::of(
+            reasons::RANDOM,
             format!("cannot draw a request id: {cause}"),
         )
-        .hint("name one with --request-id")
     })?;
     RequestId::parse(&format!("{:032x}", u128::from_be_bytes(bits))).map_err(Failure::usage)
 }

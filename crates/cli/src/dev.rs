@@ -34,7 +34,7 @@ use std::time::Duration;
 use tokio::process::Command;
 use tokio::time::sleep;
 
-use crate::exit::{Exit, Failure};
+use crate::exit::{Exit, Failure, reasons};
 use crate::output::Output;
 use cluster::Cluster;
 use control::{Asked, Control};
@@ -79,10 +79,10 @@ pub(crate) enum Then {
 pub(crate) async fn run(plan: Plan, output: &Output) -> Result<u8, Failure> {
     readable(plan.import.as_deref())?;
     let signals = Signals::listen()
-        .map_err(|cause| refused("SIGNALS", "cannot listen to signals", &cause))?;
+        .map_err(|cause| refused(reasons::SIGNALS, "cannot listen to signals", &cause))?;
     let program = env::current_exe().map_err(|cause| {
         refused(
-            "PROGRAM",
+            reasons::PROGRAM,
             "cannot find this program to run as a node",
             &cause,
         )
@@ -192,12 +192,12 @@ impl Dev<'_> {
     async fn run(&mut self, program: &OsString, args: &[OsString]) -> Result<u8, Failure> {
         let mut child = self.command(program).args(args).spawn().map_err(|cause| {
             let what = format!("cannot run `{}`", program.display());
-            refused("RUN", &what, &cause)
+            refused(reasons::RUN, &what, &cause)
         })?;
         loop {
             let event = tokio::select! {
                 status = child.wait() => {
-                    let status = status.map_err(|cause| refused("RUN", "cannot wait for the command", &cause))?;
+                    let status = status.map_err(|cause| refused(reasons::RUN, "cannot wait for the command", &cause))?;
                     return Ok(status_of(status));
                 }
                 event = self.event() => event,
@@ -307,9 +307,8 @@ impl Dev<'_> {
                 self.output.note("dev: all nodes stopped");
                 Ok(())
             }
-            (None, Some((name, status))) => Err(Failure::new(
-                Exit::Failed,
-                "NODE_ENDED",
+            (None, Some((name, status))) => Err(Failure::of(
+                reasons::NODE_ENDED,
                 format!("{name} had ended by itself ({status})"),
             )),
             (Some(first), _) => {

@@ -24,7 +24,7 @@ pub(crate) use host::{HostView, Hosts, OneHost};
 pub(crate) use import::{Exported, Imported, Problem, problems};
 
 use crate::args::Global;
-use crate::exit::Failure;
+use crate::exit::{Failure, reasons};
 use clap::ValueEnum;
 use serde::Serialize;
 use std::ffi::OsString;
@@ -207,9 +207,8 @@ fn as_json(text: serde_json::Result<String>) -> String {
 /// A reader that has enough (`| head`) is no failure.
 pub(crate) fn written(result: io::Result<()>) -> Result<(), Failure> {
     match result {
-        Err(cause) if cause.kind() != io::ErrorKind::BrokenPipe => Err(Failure::new(
-            crate::exit::Exit::Failed,
-            "OUTPUT",
+        Err(cause) if cause.kind() != io::ErrorKind::BrokenPipe => Err(Failure::of(
+            reasons::OUTPUT,
             format!("cannot write to standard output: {cause}"),
         )),
         _ => Ok(()),

@@ -6,7 +6,7 @@
 //! whose power is cut, not this machine's.
 
 use crate::client::Answer;
-use crate::exit::{Exit, Failure};
+use crate::exit::{Failure, reasons};
 use hosts::{Address, HostId, Hostname, NewHost, RequestId, Revision};
 use std::fmt;
 use std::fs::{File, OpenOptions};
@@ -93,9 +93,8 @@ impl Journal {
         (&self.file)
             .write_all(format!("{acked}\n").as_bytes())
             .map_err(|cause| {
-                Failure::new(
-                    Exit::Failed,
-                    "ACKED",
+                Failure::of(
+                    reasons::ACKED,
                     format!("cannot write to {}: {cause}", self.path.display()),
                 )
             })
@@ -142,6 +141,7 @@ fn unreadable(path: &Path, cause: &io::Error) -> Failure {
 mod tests {
     use super::*;
     use crate::bench::names::Names;
+    use crate::exit::Exit;
 
     fn journal(path: &Path, numbers: std::ops::Range<u64>) -> Vec<String> {
         let names = Names::draw("bench".parse().unwrap(), 0).unwrap();

@@ -4,7 +4,7 @@ use super::names::{Names, Prefix};
 use super::targets::one_each;
 use crate::client::{Client, Line, Listing, Miss};
 use crate::config::Settings;
-use crate::exit::{Exit, Failure};
+use crate::exit::{Exit, Failure, reasons};
 use crate::output::{Cleaned, Output};
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use hosts::HostId;
@@ -71,10 +71,8 @@ async fn delete(lines: &[Line], names: &Names, turn: usize, host: HostId) -> Res
         tokio::time::sleep(PAUSE).await;
     }
     let word = last.unwrap_or_default();
-    Err(Failure::new(
-        Exit::Unavailable,
-        "UNAVAILABLE",
+    Err(Failure::of(
+        reasons::NOT_CLEANED,
         format!("cannot delete host {host}: no node does it ({word})"),
-    )
-    .hint("run the command again: it goes on with what is left"))
+    ))
 }

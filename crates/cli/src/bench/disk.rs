@@ -2,7 +2,7 @@
 
 use super::histogram::Histogram;
 use super::latency;
-use crate::exit::{Exit, Failure};
+use crate::exit::{Failure, reasons};
 use crate::output::DiskReport;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Seek as _, Write as _};
@@ -16,9 +16,8 @@ const FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// in `directory` that has no name and is gone afterwards, as the log does.
 pub(crate) fn run(directory: &Path, bytes: usize, time: Duration) -> Result<DiskReport, Failure> {
     let refused = |cause: io::Error| {
-        Failure::new(
-            Exit::Failed,
-            "DISK",
+        Failure::of(
+            reasons::DISK,
             format!("cannot measure {}: {cause}", directory.display()),
         )
     };

@@ -4,7 +4,7 @@
 //! Names are under `.test`, which RFC 6761 keeps free of meaning; addresses
 //! are of 198.18.0.0/15, which RFC 2544 keeps for benchmarks.
 
-use crate::exit::{Exit, Failure};
+use crate::exit::{Failure, reasons};
 use hosts::limits::COMMENT_BYTES_MAX;
 use hosts::{Address, Comment, Host, HostPatch, Hostname, NewHost, RequestId};
 use std::fmt;
@@ -90,9 +90,8 @@ impl Names {
     pub(crate) fn draw(prefix: Prefix, payload: usize) -> Result<Self, Failure> {
         let mut bits = [0; 4];
         getrandom::fill(&mut bits).map_err(|cause| {
-            Failure::new(
-                Exit::Failed,
-                "RANDOM",
+            Failure::of(
+                reasons::RANDOM,
                 format!("cannot draw the name of a run: {cause}"),
             )
         })?;

@@ -9,7 +9,7 @@ use super::targets::{Targets, Via};
 use super::{reader, writer};
 use crate::client::{Client, Listing};
 use crate::config::Settings;
-use crate::exit::{Exit, Failure};
+use crate::exit::{Failure, reasons};
 use crate::output::{BenchError, BenchReport, Ended, Output};
 use hosts::HostId;
 use indicatif::ProgressBar;
@@ -306,12 +306,10 @@ async fn to_read(load: &Load, settings: &Settings) -> Result<Vec<HostId>, Failur
     };
     let found = Client::new(settings, None)?.list_hosts(&listing).await?;
     if found.value.is_empty() && load.writers == 0 {
-        return Err(Failure::new(
-            Exit::NotFound,
-            "NOTHING_TO_READ",
+        return Err(Failure::of(
+            reasons::NOTHING_TO_READ,
             "the cluster has no hosts to read",
-        )
-        .hint("add some: `router-hosts bench --writers 1 --for 2s`, or `host import`"));
+        ));
     }
     Ok(found.value.iter().map(|host| host.id).collect())
 }
@@ -326,14 +324,12 @@ fn nothing(report: &BenchReport) -> Failure {
         [] => "nothing was answered".to_owned(),
         errors => format!("nothing was answered: {}", errors.join(", ")),
     };
-    Failure::new(Exit::Unavailable, "NOTHING_ANSWERED", message)
-        .hint("see `router-hosts cluster status`")
+    Failure::of(reasons::NOTHING_ANSWERED, message)
 }
 
 fn broken(cause: &tokio::task::JoinError) -> Failure {
-    Failure::new(
-        Exit::Failed,
-        "INTERNAL",
+    Failure::of(
+        reasons::INTERNAL,
         format!("a task of the run broke off: {cause}"),
     )
 }

@@ -6,7 +6,7 @@ use crate::client::endpoint::Endpoint;
 use crate::client::tls::Tls;
 use crate::client::{Client, Line, Status, load_tls};
 use crate::config::Settings;
-use crate::exit::{Exit, Failure};
+use crate::exit::{Failure, reasons};
 use futures::future::join_all;
 use std::convert::Infallible;
 use std::fmt;
@@ -180,8 +180,7 @@ fn choose(via: &Via, status: &Status, ids: &[Option<u64>]) -> Result<Vec<usize>,
     if places.is_empty() {
         return Err(no_node(&format!(
             "no node named by --server answers that is --via {via}"
-        ))
-        .hint("name all nodes with --server; `router-hosts cluster status` shows their roles"));
+        )));
     }
     Ok(places)
 }
@@ -195,5 +194,5 @@ fn leader(status: &Status) -> Option<(u64, u64)> {
 }
 
 fn no_node(message: &str) -> Failure {
-    Failure::new(Exit::Unavailable, "NO_NODE", message)
+    Failure::of(reasons::NO_NODE, message)
 }

@@ -226,7 +226,7 @@ fn ended(trouble: &Trouble) -> bool {
 fn word(trouble: &Trouble) -> Cow<'static, str> {
     match trouble {
         Trouble::Unreachable(_) => Cow::Borrowed("UNREACHABLE"),
-        Trouble::Tls(refusal) => Cow::Borrowed(refusal.reason()),
+        Trouble::Tls(refusal) => Cow::Borrowed(refusal.row().reason()),
         Trouble::NotNow(failure) | Trouble::Unsure(failure) => failure.reason.clone(),
         Trouble::Lost(_) | Trouble::NoTime => Cow::Borrowed("NO_ANSWER"),
     }

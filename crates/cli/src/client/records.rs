@@ -1,7 +1,7 @@
 //! The calls of `HostsService`, in the types of `hosts`.
 
 use super::{Answer, CHANGE, Client, READ, STREAM, request, revision_of};
-use crate::exit::{Exit, Failure};
+use crate::exit::{Failure, reasons};
 use hosts::{ConflictMode, Host, HostId, HostPatch, NewHost, RequestId, Revision};
 use proto::convert::{Consistency, FileFormat, InvalidMessage, conflict_mode_name};
 use proto::v1;
@@ -364,7 +364,7 @@ fn imported(
             message.push_str("\n  ");
             message.push_str(&line);
         }
-        return Err(Failure::new(Exit::Failed, "IMPORT_FAILED", message));
+        return Err(Failure::of(reasons::IMPORT_FAILED, message));
     }
     Ok(Answer {
         value: Import {
@@ -378,16 +378,14 @@ fn imported(
 }
 
 fn malformed(what: &str) -> Failure {
-    Failure::new(
-        Exit::Failed,
-        "MALFORMED_ANSWER",
+    Failure::of(
+        reasons::MALFORMED_ANSWER,
         format!("the node's answer is not what was asked for: {what}"),
     )
 }
 
 fn unreadable(fault: &InvalidMessage) -> Failure {
     malformed(&crate::exit::chain(fault))
-        .hint("is the node of another version? `router-hosts cluster status` shows it")
 }
 
 /// The revision of a change: an answer without one is of another server.
@@ -398,6 +396,7 @@ pub(crate) fn required(revision: Option<Revision>) -> Result<Revision, Failure> 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::exit::Exit;
 
     #[test]
     fn a_file_goes_out_in_chunks_and_nothing_is_lost() {

@@ -5,16 +5,18 @@
 //! client before the node has looked at the client's certificate, so a
 //! refusal may come with the first bytes; [`Watched`] keeps it.
 
+mod fit;
 mod refusal;
 mod watched;
 
+pub(crate) use fit::Unfit;
 pub(crate) use refusal::Refusal;
 pub(crate) use watched::{Seen, Watched};
 
 use super::endpoint::Endpoint;
 use hosts::Timestamp;
-use rustls::ClientConfig;
 use rustls::crypto::ring;
+use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::pem::{self, PemObject as _};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use std::io::{self, Read as _};
@@ -29,6 +31,7 @@ use tokio_rustls::client::TlsStream;
 pub(crate) struct Tls {
     config: Arc<ClientConfig>,
     own: Option<Own>,
+    roots: Arc<RootCertStore>,
 }
 
 /// What our own certificate says, for reports.
@@ -42,6 +45,8 @@ pub(crate) struct Own {
     pub(crate) not_before: Timestamp,
     /// And until then.
     pub(crate) not_after: Timestamp,
+    /// The certificate, and those between it and the CA.
+    chain: Vec<CertificateDer<'static>>,
 }
 
 /// Where certificate, key and CA are.
@@ -105,7 +110,7 @@ impl Tls {
     /// Reads the files. A missing pair of certificate and key is left for the
     /// node to refuse.
     pub(crate) fn load(files: TlsFiles<'_>) -> Result<Self, TlsFileError> {
-        let mut roots = rustls::RootCertStore::empty();
+        let mut roots = RootCertStore::empty();
         for certificate in certificates("CA", files.ca)? {
             roots
                 .add(certificate)
@@ -115,10 +120,11 @@ impl Tls {
                     cause,
                 })?;
         }
+        let roots = Arc::new(roots);
         let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_protocol_versions(&[&rustls::version::TLS13])
             .expect("ring has the cipher suites of TLS 1.3")
-            .with_root_certificates(roots);
+            .with_root_certificates(Arc::clone(&roots));
         let (mut config, own) = match (files.cert, files.key) {
             (Some(cert), Some(key)) => {
                 let chain = certificates("client certificate", cert)?;
@@ -137,12 +143,22 @@ impl Tls {
         Ok(Self {
             config: Arc::new(config),
             own,
+            roots,
         })
     }
 
     /// What our own certificate says, if there is one.
     pub(crate) fn own(&self) -> Option<&Own> {
         self.own.as_ref()
+    }
+
+    /// Whether a node of this CA would take our certificate, by our clock;
+    /// nobody is asked. Nothing is wrong where there is none.
+    pub(crate) fn fit(&self) -> Result<(), Unfit> {
+        match &self.own {
+            Some(own) => fit::check(own, &own.chain, &self.roots, now()),
+            None => Ok(()),
+        }
     }
 
     /// Connects and shakes hands.
@@ -187,7 +203,7 @@ fn speaks_http2(stream: &TlsStream<TcpStream>) -> bool {
 }
 
 impl Own {
-    fn of(path: &Path, chain: &[CertificateDer<'_>]) -> Result<Self, TlsFileError> {
+    fn of(path: &Path, chain: &[CertificateDer<'static>]) -> Result<Self, TlsFileError> {
         use x509_parser::extensions::GeneralName;
         let first = chain.first().map_or(&[][..], |first| first.as_ref());
         let refused = |cause| TlsFileError::X509 {
@@ -225,13 +241,14 @@ impl Own {
             identity,
             not_before: time(validity.not_before),
             not_after: time(validity.not_after),
+            chain: chain.to_vec(),
         })
     }
 }
 
 /// This machine's clock, to tell a certificate that is over from a clock that
 /// is wrong. No record is stamped with it.
-pub(crate) fn now() -> Timestamp {
+fn now() -> Timestamp {
     let seconds = rustls_pki_types::UnixTime::now().as_secs();
     Timestamp::from_millis(seconds.saturating_mul(1000))
 }

@@ -3,7 +3,7 @@
 
 use super::endpoint::Endpoint;
 use super::tls::{Refusal, Seen, Tls};
-use crate::exit::{Exit, Failure, chain};
+use crate::exit::{Failure, chain, reasons};
 use hosts::RequestId;
 use std::error::Error as _;
 use tonic::{Code, Status};
@@ -149,9 +149,8 @@ impl<'a> Trials<'a> {
         let list = list.join("; ");
         let what = self.what;
         if let Some(request) = self.request.filter(|_| self.perhaps()) {
-            return Failure::new(
-                Exit::OutcomeUnknown,
-                "OUTCOME_UNKNOWN",
+            return Failure::of(
+                reasons::OUTCOME_UNKNOWN,
                 format!("cannot tell whether it was done: {what} ({list})"),
             )
             .hint(format!(
@@ -163,12 +162,10 @@ impl<'a> Trials<'a> {
             _ => None,
         });
         if let Some(refusal) = tls {
-            return Failure::new(
-                Exit::NotPermitted,
-                refusal.reason(),
+            return Failure::of(
+                refusal.row(),
                 format!("cannot {what}: TLS was refused ({list})"),
-            )
-            .hint(refusal.hint());
+            );
         }
         let said = self
             .tried
@@ -184,12 +181,10 @@ impl<'a> Trials<'a> {
                 ..said.clone()
             };
         }
-        Failure::new(
-            Exit::Unavailable,
-            "UNAVAILABLE",
+        Failure::of(
+            reasons::UNREACHABLE,
             format!("cannot {what}: no node answers ({list})"),
         )
-        .hint("see that the nodes run and that --server names them; `-v` shows each attempt")
     }
 }
 
@@ -206,6 +201,7 @@ fn shown(trouble: &Trouble) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::exit::Exit;
     use tonic_types::ErrorDetails;
 
     fn said(code: Code, reason: &str) -> Status {

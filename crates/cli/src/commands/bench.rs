@@ -5,7 +5,7 @@ use crate::args::{Consistency, Global};
 use crate::bench::names::{PAYLOAD_MAX, Prefix};
 use crate::bench::{self, Load, Via};
 use crate::client::Client;
-use crate::exit::{Exit, Failure};
+use crate::exit::{Failure, reasons};
 use crate::output::Output;
 use clap::{Args, Subcommand};
 use std::io::{self, BufWriter};
@@ -189,9 +189,8 @@ async fn verify(acked: &Path, client: &mut Client, output: &Output) -> Result<()
     output.report(&verified)?;
     match verified.lost.len() {
         0 => Ok(()),
-        lost => Err(Failure::new(
-            Exit::Failed,
-            "LOST_WRITES",
+        lost => Err(Failure::of(
+            reasons::LOST_WRITES,
             format!("{lost} acknowledged writes are not there"),
         )),
     }
@@ -207,6 +206,6 @@ fn in_threads<T>(command: impl Future<Output = Result<T, Failure>>) -> Result<T,
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
-        .map_err(|cause| Failure::new(Exit::Failed, "RUNTIME", format!("cannot start: {cause}")))?;
+        .map_err(|cause| Failure::of(reasons::RUNTIME, format!("cannot start: {cause}")))?;
     runtime.block_on(command)
 }

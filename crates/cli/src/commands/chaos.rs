@@ -5,7 +5,7 @@ use crate::args::Global;
 use crate::dev::choose::Verb;
 use crate::dev::control::{self, Answer, Refused, RefusedKind, Request};
 use crate::dev::layout::Layout;
-use crate::exit::{Exit, Failure, chain};
+use crate::exit::{Failure, chain, reasons};
 use crate::output::{Acted, Output};
 use clap::{Args, Subcommand};
 use std::fs;
@@ -61,9 +61,7 @@ async fn act(args: ChaosArgs, output: &Output) -> Result<(), Failure> {
     let ChaosArgs { dir, fault } = args;
     let dir = dir.or_else(|| std::env::var_os("ROUTER_HOSTS_DEV").map(PathBuf::from));
     let Some(dir) = dir.filter(|dir| !dir.as_os_str().is_empty()) else {
-        return Err(Failure::usage("no cluster is named").hint(
-            "name the directory of a running `router-hosts dev` with --dir or in ROUTER_HOSTS_DEV",
-        ));
+        return Err(Failure::of(reasons::NO_DEV, "no cluster is named"));
     };
     let (verb, word, done, nodes) = match fault {
         Fault::Kill(Of { nodes }) => (Verb::Kill, "kill", Some("killed"), nodes),
@@ -85,54 +83,50 @@ async fn act(args: ChaosArgs, output: &Output) -> Result<(), Failure> {
 /// Asks the `dev` that runs on `dir`.
 async fn ask(dir: &Path, request: &Request) -> Result<Answer, Failure> {
     let nobody = || {
-        Failure::new(
-            Exit::Unavailable,
-            "NOT_RUNNING",
+        Failure::of(
+            reasons::NOT_RUNNING,
             format!("no `router-hosts dev` runs on {}", dir.display()),
         )
-        .hint("start one with `router-hosts dev --dir DIR`, or name its directory with --dir")
     };
     let root = fs::canonicalize(dir).map_err(|_| nobody())?;
     if !root.join("cluster.json").exists() {
         return Err(nobody());
     }
-    let (_, socket) = Layout::read(&root)
-        .map_err(|error| Failure::new(Exit::Failed, "DIRECTORY", chain(&error)))?;
+    let (_, socket) =
+        Layout::read(&root).map_err(|error| Failure::of(reasons::DIRECTORY, chain(&error)))?;
     control::ask(&socket, request)
         .await
         .map_err(|cause| match cause.kind() {
             io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => nobody(),
-            io::ErrorKind::PermissionDenied => Failure::new(
-                Exit::NotPermitted,
-                "PERMISSION_DENIED",
+            io::ErrorKind::PermissionDenied => Failure::of(
+                reasons::CONTROL_OF_ANOTHER,
                 format!("the `dev` on {} was started by another user", dir.display()),
             ),
-            io::ErrorKind::UnexpectedEof => Failure::new(
-                Exit::OutcomeUnknown,
-                "OUTCOME_UNKNOWN",
+            io::ErrorKind::UnexpectedEof => Failure::of(
+                reasons::CONTROL_ENDED,
                 format!("the `dev` on {} ended before it answered", dir.display()),
             ),
-            _ => Failure::new(
-                Exit::Failed,
-                "CONTROL",
+            _ => Failure::of(
+                reasons::CONTROL,
                 format!("cannot ask the `dev` on {}: {cause}", dir.display()),
             ),
         })
 }
 
 fn failure(Refused { kind, message }: Refused) -> Failure {
-    let see = "`router-hosts chaos status` shows what the nodes do";
-    match kind {
-        RefusedKind::Invalid => Failure::usage(message),
-        RefusedKind::NotFound => Failure::new(Exit::NotFound, "NOT_FOUND", message),
-        RefusedKind::NoLeader => Failure::new(Exit::Unavailable, "NO_LEADER", message).hint(see),
-        RefusedKind::Failed => Failure::new(Exit::Failed, "CHAOS", message).hint(see),
-    }
+    let row = match kind {
+        RefusedKind::Invalid => reasons::INVALID_ARGUMENT,
+        RefusedKind::NotFound => reasons::CHAOS_NOT_FOUND,
+        RefusedKind::NoLeader => reasons::CHAOS_NO_LEADER,
+        RefusedKind::Failed => reasons::CHAOS,
+    };
+    Failure::of(row, message)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::exit::Exit;
 
     #[tokio::test]
     async fn a_directory_without_a_dev_is_said_to_be_one() {

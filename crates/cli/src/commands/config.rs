@@ -1,9 +1,9 @@
 //! `config …`: what the client works with.
 
 use crate::args::Config;
-use crate::client::{load_tls, tls};
+use crate::client::load_tls;
 use crate::config::{Settings, Sourced};
-use crate::exit::{Exit, Failure};
+use crate::exit::{Failure, chain, reasons};
 use crate::output::{Checked, Output, Shown};
 use std::path::Path;
 
@@ -46,31 +46,16 @@ fn shown(settings: &Settings) -> Shown {
 /// Reads every file that a call would need, without a call.
 fn check(settings: &Settings, output: &Output) -> Result<(), Failure> {
     if settings.server.value.is_empty() {
-        return Err(Failure::usage("no node is named")
-            .hint("name one with --server HOST:PORT, in ROUTER_HOSTS_SERVER or in client.toml"));
+        return Err(Failure::of(reasons::NO_SERVER, "no node is named"));
     }
     let tls = load_tls(settings)?;
     let Some(own) = tls.own() else {
-        return Err(Failure::usage("no client certificate is named")
-            .hint("name one with --cert and --key, in the environment or in client.toml"));
+        return Err(Failure::of(
+            reasons::NO_CERTIFICATE,
+            "no client certificate is named",
+        ));
     };
-    let now = tls::now();
-    let dates = |reason, what: &str, at| {
-        let path = own.path.display();
-        Failure::new(
-            Exit::NotPermitted,
-            reason,
-            format!("the client certificate {path} {what} {at}; this machine's clock says {now}"),
-        )
-    };
-    if now > own.not_after {
-        return Err(dates("TLS_EXPIRED", "was valid until", own.not_after)
-            .hint("get a new client certificate"));
-    }
-    if now < own.not_before {
-        return Err(dates("TLS_NOT_YET_VALID", "begins", own.not_before)
-            .hint("set this machine's clock if it is behind"));
-    }
+    tls.fit().map_err(|unfit| Failure::of(unfit.row(), unfit))?;
     if let Some(key) = settings.key.value.as_deref() {
         warn_of_readers(key, output);
     }
@@ -86,15 +71,14 @@ fn check(settings: &Settings, output: &Output) -> Result<(), Failure> {
 fn check_node(path: &Path, output: &Output) -> Result<(), Failure> {
     use node::tls::TlsError;
     let config = node::config::Config::load(path)
-        .map_err(|error| Failure::new(Exit::Usage, "CONFIG", crate::exit::chain(&error)))?;
+        .map_err(|error| Failure::of(reasons::NODE_CONFIG, chain(&error)))?;
     let unusable = |error: &TlsError| {
-        let (exit, reason) = match error {
-            TlsError::NotYetValid { .. } => (Exit::NotPermitted, "TLS_NOT_YET_VALID"),
-            error if error.is_of_time() => (Exit::NotPermitted, "TLS_EXPIRED"),
-            _ => (Exit::Usage, "CONFIG"),
+        let row = match error {
+            TlsError::NotYetValid { .. } => reasons::NODE_NOT_YET_VALID,
+            error if error.is_of_time() => reasons::NODE_EXPIRED,
+            _ => reasons::NODE_CONFIG,
         };
-        Failure::new(exit, reason, crate::exit::chain(error))
-            .hint("`serve` would refuse it for the same reason")
+        Failure::of(row, chain(error))
     };
     let own = node::identity::Peer {
         cluster: config.cluster,

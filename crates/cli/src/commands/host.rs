@@ -7,7 +7,7 @@ mod resolve;
 
 use crate::args::host::{Host, List, Read};
 use crate::client::{Client, Listing};
-use crate::exit::{Failure, chain};
+use crate::exit::{Failure, chain, reasons};
 use crate::output::{HostView, Hosts, OneHost, Output};
 use hosts::Query;
 
@@ -87,7 +87,7 @@ fn show(found: &[hosts::Host], output: &Output) -> Result<(), Failure> {
 
 /// A query is read here first, so that a mistake costs no call.
 fn readable(query: &str) -> Result<(), Failure> {
-    Query::parse(query).map(drop).map_err(|error| {
-        Failure::usage(chain(&error)).hint("`router-hosts host search --help` lists the terms")
-    })
+    Query::parse(query)
+        .map(drop)
+        .map_err(|error| Failure::of(reasons::QUERY, chain(&error)))
 }

@@ -3,7 +3,7 @@
 use super::request_id;
 use crate::args::host::{Change, Wait};
 use crate::client::{Client, Publication, PublicationState, required};
-use crate::exit::{Exit, Failure};
+use crate::exit::{Failure, reasons};
 use crate::output::Done;
 use hosts::{RequestId, Revision};
 
@@ -44,22 +44,17 @@ impl Request {
                 verdict
             }
             // The change is made: whatever stopped the waiting is no failure of it.
-            Err(failure) => Err(Failure::new(
-                Exit::Failed,
-                "NOT_PUBLISHED",
+            Err(failure) => Err(Failure::of(
+                reasons::NOT_PUBLISHED,
                 format!(
                     "revision {revision} is committed; cannot tell whether it is published: {}",
                     failure.message
                 ),
-            )
-            .hint(SEE_STATUS)),
+            )),
         };
         Ok((done, waited))
     }
 }
-
-const SEE_STATUS: &str =
-    "`router-hosts cluster status` shows what each node has published; the change itself is made";
 
 /// Unreachable nodes catch up later and fail nothing; those that answer and
 /// have not written their file do.
@@ -82,20 +77,19 @@ fn verdict(revision: Revision, nodes: &[Publication]) -> Result<(), Failure> {
     if behind.is_empty() {
         return Ok(());
     }
-    Err(Failure::new(
-        Exit::Failed,
-        "NOT_PUBLISHED",
+    Err(Failure::of(
+        reasons::NOT_PUBLISHED,
         format!(
             "revision {revision} is committed, and not published everywhere: {}",
             behind.join("; ")
         ),
-    )
-    .hint(SEE_STATUS))
+    ))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::exit::Exit;
 
     fn node(name: &str, result: PublicationState) -> Publication {
         Publication {

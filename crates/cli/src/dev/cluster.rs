@@ -13,7 +13,7 @@ use super::nodes::Nodes;
 use crate::args::Global;
 use crate::client::{Client, NodeStatus, PublicationState, Status};
 use crate::config::Settings;
-use crate::exit::{Exit, Failure, chain};
+use crate::exit::{Failure, chain, reasons};
 use crate::output::Copy;
 
 /// A cluster, seen with the certificate of its administrator.
@@ -54,9 +54,8 @@ impl Cluster {
         }
         let why = last.unwrap_or_else(|| "nobody answered".to_owned());
         let seconds = READY_LIMIT.as_secs();
-        Err(Failure::new(
-            Exit::Unavailable,
-            "NOT_READY",
+        Err(Failure::of(
+            reasons::NOT_READY,
             format!("the nodes did not become a cluster within {seconds} s: {why}"),
         ))
     }
@@ -103,9 +102,8 @@ impl Cluster {
             if let Some(late) = late {
                 let problem = late.problem.as_deref().unwrap_or("it is still at work");
                 let name = &late.name;
-                return Err(Failure::new(
-                    Exit::Failed,
-                    "NOT_PUBLISHED",
+                return Err(Failure::of(
+                    reasons::DEV_NOT_PUBLISHED,
                     format!("{name} has not written revision {newest}: {problem}"),
                 ));
             }
@@ -186,9 +184,8 @@ fn sha256(path: &Path) -> Result<Option<String>, Failure> {
             ))
         }
         Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(cause) => Err(Failure::new(
-            Exit::Failed,
-            "HOSTS_FILE",
+        Err(cause) => Err(Failure::of(
+            reasons::HOSTS_FILE,
             format!("cannot read {}: {cause}", path.display()),
         )),
     }

@@ -7,11 +7,12 @@ use super::control::ListenError;
 use super::home::HomeError;
 use super::layout::LayoutError;
 use super::process::{Down, Node, NodeError, State};
-use crate::exit::{Exit, Failure, chain};
+use crate::exit::reasons::{self, Row};
+use crate::exit::{Failure, chain};
 
 /// What the operating system refuses.
-pub(crate) fn refused(reason: &'static str, what: &str, cause: &io::Error) -> Failure {
-    Failure::new(Exit::Failed, reason, format!("{what}: {cause}"))
+pub(crate) fn refused(row: Row, what: &str, cause: &io::Error) -> Failure {
+    Failure::of(row, format!("{what}: {cause}"))
 }
 
 /// How a node ended that nobody ended, if it did.
@@ -23,53 +24,48 @@ pub(crate) fn end_of(node: &Node) -> Option<Failure> {
     let log = log.display();
     let message = format!("{name} ended by itself ({status}); the end of {log}:\n{tail}");
     let hint = format!("`router-hosts chaos restart {name}` starts it again while `dev` runs");
-    Some(Failure::new(Exit::Failed, "NODE_ENDED", message).hint(hint))
+    Some(Failure::of(reasons::NODE_ENDED, message).hint(hint))
 }
 
 impl From<HomeError> for Failure {
     fn from(error: HomeError) -> Self {
-        let (exit, hint) = match &error {
-            HomeError::Foreign { .. } => (Exit::Usage, "name a new or an empty one with --dir"),
-            HomeError::Taken { .. } => (Exit::Conflict, "stop it, or name another one with --dir"),
-            HomeError::Directory { .. } => (Exit::Failed, "name another one with --dir"),
+        let row = match &error {
+            HomeError::Foreign { .. } => reasons::DIRECTORY_FOREIGN,
+            HomeError::Taken { .. } => reasons::DIRECTORY_TAKEN,
+            HomeError::Directory { .. } => reasons::DIRECTORY,
         };
-        Self::new(exit, "DIRECTORY", chain(&error)).hint(hint)
+        Self::of(row, chain(&error))
     }
 }
 
 impl From<LayoutError> for Failure {
     fn from(error: LayoutError) -> Self {
-        const ELSEWHERE: &str = "name another directory with --dir";
-        let (exit, reason, hint) = match &error {
-            LayoutError::Other { .. } => (
-                Exit::Usage,
-                "OTHER_CLUSTER",
-                "leave --nodes and --base-port out to go on with it, or name another directory with --dir",
-            ),
-            LayoutError::Port(_) => (Exit::Failed, "PORT", "choose other ports with --base-port"),
-            LayoutError::Malformed { .. } => (Exit::Failed, "MALFORMED", ELSEWHERE),
+        let row = match &error {
+            LayoutError::Other { .. } => reasons::OTHER_CLUSTER,
+            LayoutError::Port(_) => reasons::PORT,
+            LayoutError::Malformed { .. } => reasons::MALFORMED,
             LayoutError::Directory { .. } | LayoutError::Read { .. } | LayoutError::Write(_) => {
-                (Exit::Failed, "DIRECTORY", ELSEWHERE)
+                reasons::DIRECTORY
             }
         };
-        Self::new(exit, reason, chain(&error)).hint(hint)
+        Self::of(row, chain(&error))
     }
 }
 
 impl From<CertificateError> for Failure {
     fn from(error: CertificateError) -> Self {
-        Self::new(Exit::Failed, "CERTIFICATES", chain(&error))
+        Self::of(reasons::CERTIFICATES, chain(&error))
     }
 }
 
 impl From<ListenError> for Failure {
     fn from(error: ListenError) -> Self {
-        Self::new(Exit::Failed, "CONTROL", chain(&error))
+        Self::of(reasons::CONTROL, chain(&error))
     }
 }
 
 impl From<NodeError> for Failure {
     fn from(error: NodeError) -> Self {
-        Self::new(Exit::Failed, "NODE", chain(&error))
+        Self::of(reasons::NODE, chain(&error))
     }
 }

@@ -14,7 +14,7 @@ use super::crew::Crew;
 use super::failure::{end_of, refused};
 use super::layout::{Layout, Member, Opened, Wishes};
 use super::{OTHER_CLUSTERS, Plan, Then, certificates, leftovers};
-use crate::exit::{Exit, Failure};
+use crate::exit::{Exit, Failure, reasons};
 use crate::output::{Copies, Output};
 
 /// Everything that is there before the first process: files, ports, certificates.
@@ -72,7 +72,7 @@ pub(crate) async fn come_up(
         settled = settle(cluster, program, layout, plan, output) => settled,
         place = nodes.one_ended() => {
             let end = nodes.get(place).and_then(end_of);
-            Err(end.unwrap_or_else(|| Failure::new(Exit::Failed, "NODE_ENDED", "a node ended")))
+            Err(end.unwrap_or_else(|| Failure::of(reasons::NODE_ENDED, "a node ended")))
         }
     }
 }
@@ -108,14 +108,14 @@ async fn settle(
     let copies = Copies::of(cluster.until_published(layout).await?);
     if is_failure(&copies, plan.import.is_some()) {
         output.report(&copies)?;
-        return Err(Failure::new(Exit::Failed, "NOT_EQUAL", copies.verdict()));
+        return Err(Failure::of(reasons::NOT_EQUAL, copies.verdict()));
     }
     Ok(Some(copies))
 }
 
 /// `host import` as anybody would type it. What it says goes to standard error: the report is ours.
 async fn import(program: &Path, layout: &Layout, server: &str, file: &Path) -> Result<(), Failure> {
-    let cannot = |cause| refused("IMPORT", "cannot run the import", &cause);
+    let cannot = |cause| refused(reasons::IMPORT, "cannot run the import", &cause);
     let stderr = io::stderr().as_fd().try_clone_to_owned().map_err(cannot)?;
     let mut command = Command::new(program);
     for name in OTHER_CLUSTERS {
@@ -136,7 +136,10 @@ async fn import(program: &Path, layout: &Layout, server: &str, file: &Path) -> R
         return Ok(());
     }
     let message = format!("{} was not imported", file.display());
-    Err(Failure::new(exit_of(status), "IMPORT", message))
+    Err(Failure {
+        exit: exit_of(status),
+        ..Failure::of(reasons::IMPORT, message)
+    })
 }
 
 /// The status of our own client, as it is ours too.

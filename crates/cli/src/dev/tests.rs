@@ -29,11 +29,7 @@ fn the_logs_of_a_failure_are_of_interest() {
     assert!(!is_of_interest(&Ok(0)));
     assert!(is_of_interest(&Ok(1)));
     assert!(!is_of_interest(&Ok(Told::Interrupt.status())));
-    assert!(is_of_interest(&Err(Failure::new(
-        Exit::Failed,
-        "NODE",
-        "it ended"
-    ))));
+    assert!(is_of_interest(&Err(Failure::of(reasons::NODE, "it ended"))));
 }
 
 #[test]

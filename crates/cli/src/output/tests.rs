@@ -1,6 +1,5 @@
 use super::*;
 use crate::client::{NodeStatus, Publication, PublicationState, Published, Status};
-use crate::exit::Exit;
 use hosts::Timestamp;
 
 const PIPE: Page = Page {
@@ -218,7 +217,7 @@ fn colours_are_for_those_who_see_them() {
 
 #[test]
 fn a_failure_is_one_object() {
-    let failure = Failure::new(Exit::NotFound, "NOT_FOUND", "no host is named \"x\"").hint("look");
+    let failure = Failure::of(reasons::NOT_FOUND, "no host is named \"x\"").hint("look");
     assert_eq!(
         failure_as_json(&failure),
         "{\"error\":{\"code\":4,\"reason\":\"NOT_FOUND\",\

@@ -1,6 +1,7 @@
 //! The commands, one after the other.
 
 use crate::node::Node;
+use crate::pki::{Authority, Pair, When};
 use crate::run::{Ended, Place};
 use proto::cluster::PublishOutcome;
 use proto::cluster::publish_outcome::Result as Outcome;
@@ -270,8 +271,80 @@ fn the_configuration_is_shown_with_its_sources_and_checked() {
     );
     bench
         .place
-        .become_client(&bench.place.authority.client(crate::pki::When::Before));
+        .become_client(&bench.place.authority.client(When::Before));
     bench.run("config check -f json").refused(6, "TLS_EXPIRED");
+    assert!(bench.node.calls().is_empty());
+}
+
+#[test]
+fn a_check_of_the_configuration_finds_what_a_node_would_refuse() {
+    let bench = Bench::new();
+    let place = &bench.place;
+    let authority = &place.authority;
+    let cluster = "router-hosts://01ARYZ6S41TSV4RRFFQ69G5FAV";
+    for (pair, status, reason, words) in [
+        (
+            authority.client(When::Before),
+            6,
+            "TLS_EXPIRED",
+            "2021-01-01",
+        ),
+        (
+            authority.client(When::After),
+            6,
+            "TLS_NOT_YET_VALID",
+            "2119-01-01",
+        ),
+        (
+            Authority::new().client(When::Now),
+            6,
+            "TLS_UNKNOWN_CA",
+            "is not signed by the CA given here",
+        ),
+        (
+            authority.node(&["localhost"], When::Now),
+            6,
+            "TLS_CERTIFICATE_REFUSED",
+            "may not be used by a client",
+        ),
+        (
+            authority.client_of(&format!("{cluster}/node/1"), When::Now),
+            6,
+            "TLS_CERTIFICATE_REFUSED",
+            "is not a client",
+        ),
+        (
+            authority.client_of("https://example.com/alice", When::Now),
+            6,
+            "TLS_CERTIFICATE_REFUSED",
+            "is not a client",
+        ),
+        (
+            Pair {
+                key: authority.client(When::Now).key,
+                ..authority.client(When::Now)
+            },
+            2,
+            "TLS_FILES",
+            "is not that of the certificate",
+        ),
+    ] {
+        place.become_client(&pair);
+        let ended = bench.run("config check -f json");
+        ended.refused(status, reason);
+        assert!(ended.stderr.contains(words), "{words}: {}", ended.stderr);
+        assert!(!ended.error()["hint"].is_null(), "{}", ended.stderr);
+    }
+    for role in ["admin", "editor", "viewer"] {
+        place.become_client(&authority.client_of(&format!("{cluster}/{role}/a"), When::Now));
+        bench.run("config check -q").json();
+    }
+    assert!(bench.node.calls().is_empty());
+}
+
+#[test]
+fn a_configuration_with_an_unknown_key_is_refused_with_the_nearest() {
+    let bench = Bench::new();
     let config = bench.place.write("typo.toml", "servers = []");
     let ended = crate::run::run(&config, &["config", "show", "-f", "json"], b"");
     ended.refused(2, "CONFIG");

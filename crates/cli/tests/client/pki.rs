@@ -53,8 +53,15 @@ impl Authority {
 
     /// For a client.
     pub(crate) fn client(&self, when: When) -> Pair {
+        self.client_of(
+            "router-hosts://01ARYZ6S41TSV4RRFFQ69G5FAV/admin/alice",
+            when,
+        )
+    }
+
+    /// For a client of this identity.
+    pub(crate) fn client_of(&self, identity: &str, when: When) -> Pair {
         let mut params = CertificateParams::new(Vec::<String>::new()).unwrap();
-        let identity = "router-hosts://01ARYZ6S41TSV4RRFFQ69G5FAV/admin/alice";
         params.subject_alt_names = vec![SanType::URI(Ia5String::try_from(identity).unwrap())];
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
         self.sign(params, when)

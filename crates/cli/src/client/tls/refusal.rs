@@ -1,6 +1,7 @@
 //! Why TLS was refused, in words that say which side to mend.
 
 use super::Own;
+use crate::exit::reasons::{self, Row};
 use hosts::Timestamp;
 use rustls::{AlertDescription as Alert, CertificateError as Fault, Error};
 use rustls_pki_types::UnixTime;
@@ -105,6 +106,7 @@ impl Refusal {
             identity: _,
             not_before,
             not_after,
+            chain: _,
         }) = own.cloned()
         else {
             return Self::OwnMissing;
@@ -125,47 +127,21 @@ impl Refusal {
         }
     }
 
-    /// A word for machines.
-    pub(crate) fn reason(&self) -> &'static str {
+    /// Its row in the table of reasons.
+    pub(crate) fn row(&self) -> Row {
         match self {
-            Self::UnknownCa | Self::OwnUnknownCa(_) => "TLS_UNKNOWN_CA",
-            Self::Expired { .. } | Self::OwnExpired { .. } | Self::OwnDates { .. } => "TLS_EXPIRED",
-            Self::NotYetValid { .. } | Self::OwnNotYetValid { .. } => "TLS_NOT_YET_VALID",
-            Self::WrongName { .. } => "TLS_WRONG_NAME",
-            Self::OwnMissing => "TLS_NO_CLIENT_CERTIFICATE",
-            Self::OwnRefused { .. } => "TLS_CERTIFICATE_REFUSED",
-            Self::Unusable(_) | Self::NotANode => "TLS_FAILED",
-        }
-    }
-
-    /// What to do next.
-    pub(crate) fn hint(&self) -> &'static str {
-        match self {
-            Self::UnknownCa => {
-                "use the CA of this cluster: see --ca and `router-hosts config show`"
-            }
-            Self::Expired { .. } => {
-                "renew the node's certificate, or set this machine's clock if it is wrong"
-            }
-            Self::NotYetValid { .. } => {
-                "set this machine's clock if it is behind; else the node's certificate was made with a clock ahead"
-            }
-            Self::WrongName { .. } => {
-                "name the node with --server as its certificate does, or issue a certificate for this name"
-            }
-            Self::Unusable(_) => "issue the node's certificate again",
-            Self::NotANode => "see that --server has the port of a node",
-            Self::OwnMissing => "give one with --cert and --key",
-            Self::OwnUnknownCa(_) => {
-                "use a certificate that this cluster's CA has signed: see `router-hosts config show`"
-            }
-            Self::OwnExpired { .. } => "get a new client certificate",
-            Self::OwnNotYetValid { .. } | Self::OwnDates { .. } => {
-                "compare this machine's clock with the node's"
-            }
-            Self::OwnRefused { .. } => {
-                "use a client certificate of this cluster; the log of the node says what it refused"
-            }
+            Self::UnknownCa => reasons::TLS_UNKNOWN_CA,
+            Self::Expired { .. } => reasons::TLS_EXPIRED,
+            Self::NotYetValid { .. } => reasons::TLS_NOT_YET_VALID,
+            Self::WrongName { .. } => reasons::TLS_WRONG_NAME,
+            Self::Unusable(_) => reasons::TLS_UNUSABLE,
+            Self::NotANode => reasons::TLS_NOT_A_NODE,
+            Self::OwnMissing => reasons::TLS_OWN_MISSING,
+            Self::OwnUnknownCa(_) => reasons::TLS_OWN_UNKNOWN_CA,
+            Self::OwnExpired { .. } => reasons::TLS_OWN_EXPIRED,
+            Self::OwnNotYetValid { .. } => reasons::TLS_OWN_NOT_YET_VALID,
+            Self::OwnDates { .. } => reasons::TLS_OWN_DATES,
+            Self::OwnRefused { .. } => reasons::TLS_OWN_REFUSED,
         }
     }
 }
@@ -195,6 +171,7 @@ mod tests {
             identity: None,
             not_before: Timestamp::from_millis(1_000),
             not_after: Timestamp::from_millis(2_000),
+            chain: Vec::new(),
         }
     }
 
@@ -204,6 +181,7 @@ mod tests {
             own,
             Timestamp::from_millis(now),
         )
+        .row()
         .reason()
     }
 
@@ -219,7 +197,7 @@ mod tests {
             Timestamp::from_millis(1_500),
         );
         assert!(matches!(ours, Refusal::OwnDates { .. }));
-        assert!(ours.hint().contains("clock"));
+        assert_eq!(ours.row(), reasons::TLS_OWN_DATES);
     }
 
     #[test]

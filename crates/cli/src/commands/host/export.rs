@@ -1,7 +1,7 @@
 //! `host export`: all hosts as a hosts file, whole or not at all.
 
 use crate::client::{Answer, Client};
-use crate::exit::{Exit, Failure};
+use crate::exit::{Failure, reasons};
 use crate::output::{Exported, Output};
 use proto::convert::Consistency;
 use std::ffi::OsString;
@@ -23,12 +23,10 @@ pub(super) async fn run(
         return crate::output::bytes(&bytes);
     };
     replace(path, &bytes).map_err(|cause| {
-        Failure::new(
-            Exit::Failed,
-            "OUTPUT",
+        Failure::of(
+            reasons::OUTPUT_FILE,
             format!("cannot write {}: {cause}", path.display()),
         )
-        .hint("what was there before is unchanged")
     })?;
     output.report(&Exported {
         path: path.display().to_string(),

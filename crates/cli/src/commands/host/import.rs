@@ -6,7 +6,7 @@
 use crate::args::host::Change;
 use crate::client::{Answer, Client, Import};
 use crate::commands::wait::Request;
-use crate::exit::{Exit, Failure, chain};
+use crate::exit::{Failure, chain, reasons};
 use crate::output::{Imported, Output, Problem, problems};
 use hosts::ConflictMode;
 use hosts::format::hosts_file;
@@ -70,11 +70,10 @@ fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     };
     read.map_err(|cause| Failure::usage(format!("cannot read {}: {cause}", path.display())))?;
     if u64::try_from(bytes.len()).map_or(true, |bytes| bytes > FILE_BYTES_MAX) {
-        return Err(Failure::usage(format!(
-            "{} is larger than {FILE_BYTES_MAX} bytes",
-            path.display()
-        ))
-        .hint("import the file in parts"));
+        return Err(Failure::of(
+            reasons::FILE_TOO_LARGE,
+            format!("{} is larger than {FILE_BYTES_MAX} bytes", path.display()),
+        ));
     }
     Ok(bytes)
 }
@@ -104,17 +103,15 @@ fn check(path: &Path, file: &[u8], output: &Output) -> Result<(), Failure> {
                 })
                 .collect();
             let lines = if errors.total == 1 { "line" } else { "lines" };
-            Err(Failure::new(
-                Exit::Usage,
-                "INVALID_FILE",
+            Err(Failure::of(
+                reasons::INVALID_FILE,
                 format!(
                     "{} is not imported: {} {lines} cannot be read\n{}",
                     path.display(),
                     errors.total,
                     problems(&shown, errors.total)
                 ),
-            )
-            .hint("mend these lines; nothing was sent"))
+            ))
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::args::host::HostRef;
 use crate::client::Client;
-use crate::exit::{Exit, Failure};
+use crate::exit::{Exit, Failure, reasons};
 use hosts::{Host, HostId, Hostname, limits};
 use proto::convert::Consistency;
 
@@ -50,12 +50,10 @@ async fn by_name(
     // The term matches parts of names.
     found.retain(|host| host.names().any(|held| held == name));
     match found.len() {
-        0 => Err(Failure::new(
-            Exit::NotFound,
-            "NOT_FOUND",
+        0 => Err(Failure::of(
+            reasons::NOT_FOUND,
             format!("no host is named {name}"),
-        )
-        .hint("look for it with `router-hosts host search`")),
+        )),
         1 => Ok(found.swap_remove(0)),
         _ => Err(ambiguous(name, &found)),
     }
@@ -72,5 +70,5 @@ fn ambiguous(name: &Hostname, found: &[Host]) -> Failure {
     if let Some(more @ 1..) = found.len().checked_sub(limits::LISTED_MAX) {
         message.push_str(&format!("\n  and {more} more"));
     }
-    Failure::new(Exit::Usage, "AMBIGUOUS", message).hint("name one of them by its id")
+    Failure::of(reasons::AMBIGUOUS, message)
 }
