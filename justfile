@@ -20,9 +20,10 @@ test-all:
 cluster *FILTER:
     cargo test -p router-hosts --test cluster {{FILTER}}
 
-# Benchmarks of the core.
-bench:
+# Benchmarks: the core, then a cluster, with etcd beside it where that is installed.
+bench *SECTION:
     cargo bench -p hosts
+    cargo bench -p router-hosts --bench cluster -- {{SECTION}}
 
 _format:
     cargo fmt --all --check
