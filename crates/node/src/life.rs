@@ -131,7 +131,7 @@ impl Seams {
     #[must_use]
     pub fn real() -> Self {
         Self {
-            network: Arc::new(Tcp),
+            network: Arc::new(Tcp::new()),
             clock: Arc::new(SystemClock),
             files: Arc::new(RealFiles::new()),
             store: raft_store::Seams::real(),

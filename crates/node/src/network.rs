@@ -2,6 +2,8 @@
 //!
 //! Nothing here knows TLS or gRPC: `connect` and `accept` put those on top.
 
+mod lookup;
+
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
@@ -10,6 +12,8 @@ use futures::future::BoxFuture;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tracing::debug;
+
+use lookup::Lookups;
 
 /// A connected stream of bytes.
 pub type Io = Box<dyn IoStream>;
@@ -21,8 +25,8 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> IoStream for T {}
 
 /// A way to reach addresses and to be reached.
 pub trait Network: fmt::Debug + Send + Sync + 'static {
-    /// Connects to `address`, `HOST:PORT`. Names are resolved at each call, so a changed record is followed. There is
-    /// no timeout in here: the caller sets one.
+    /// Connects to `address`, `HOST:PORT`. Names are looked up at each call, so a changed record is followed; where the
+    /// nameserver fails, the last good answer is. There is no timeout in here: the caller sets one.
     ///
     /// # Errors
     /// When the name is unknown or no address of it answers.
@@ -51,13 +55,32 @@ pub trait Listener: Send {
 }
 
 /// TCP of the operating system, with `TCP_NODELAY`: messages are small and waited for.
-#[derive(Copy, Clone, Debug, Default)]
-pub struct Tcp;
+#[derive(Clone, Debug)]
+pub struct Tcp {
+    lookups: Lookups,
+}
+
+impl Tcp {
+    /// The network of this machine; no name is known yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            lookups: Lookups::of_the_system(),
+        }
+    }
+}
+
+impl Default for Tcp {
+    fn default() -> Self {
+        Self::new()
+    }
+}
 
 impl Network for Tcp {
     fn connect<'a>(&'a self, address: &'a str) -> BoxFuture<'a, io::Result<Io>> {
         Box::pin(async move {
-            let stream = TcpStream::connect(address).await?;
+            let found = self.lookups.find(address).await?;
+            let stream = TcpStream::connect(&found[..]).await?;
             stream.set_nodelay(true)?;
             Ok(Box::new(stream) as Io)
         })
@@ -96,9 +119,10 @@ mod tests {
 
     #[tokio::test]
     async fn what_one_end_writes_the_other_reads() {
-        let mut listener = Tcp.listen("127.0.0.1:0").await.unwrap();
+        let tcp = Tcp::new();
+        let mut listener = tcp.listen("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
-        let ((mut there, remote), mut here) = try_join(listener.accept(), Tcp.connect(&address))
+        let ((mut there, remote), mut here) = try_join(listener.accept(), tcp.connect(&address))
             .await
             .unwrap();
         assert!(remote.ip().is_loopback());
@@ -110,9 +134,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_taken_address_cannot_be_listened_on() {
-        let listener = Tcp.listen("127.0.0.1:0").await.unwrap();
+        let listener = Tcp::new().listen("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
-        let Err(error) = Tcp.listen(&address).await else {
+        let Err(error) = Tcp::new().listen(&address).await else {
             panic!("{address} was bound twice");
         };
         assert_eq!(error.kind(), io::ErrorKind::AddrInUse);

@@ -132,7 +132,7 @@ async fn a_port_that_is_taken_is_named_and_the_directory_is_let_go() {
     let mut config = cluster.config(1);
     config.listen = taken.local_addr().unwrap().to_string();
     let seams = Seams {
-        network: Arc::new(Tcp),
+        network: Arc::new(Tcp::new()),
         ..Seams::real()
     };
     let words = fails(config.clone(), seams).await;
