@@ -13,7 +13,7 @@ mod trouble;
 
 #[cfg(test)]
 pub(crate) use cluster::Published;
-pub(crate) use cluster::{NodeStatus, Publication, PublicationState, Status};
+pub(crate) use cluster::{Hook, HookState, NodeStatus, Publication, PublicationState, Status};
 pub(crate) use line::{Line, Miss};
 pub(crate) use records::{Import, Listing, required};
 

@@ -4,7 +4,7 @@ use crate::{
     identity::ClusterId,
     lookout::{Sight, diverging},
     peers::Peers,
-    publish::{self, Published},
+    publish::{self, Published, hooks::HookReport},
     raft::{Raft, known_leader},
 };
 use futures::{StreamExt as _, stream::FuturesUnordered};
@@ -19,6 +19,8 @@ use proto::{
 use raft_store::{Applied, StoreStats, raft::Member};
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::{sync::watch, time::Instant};
+
+mod hooks;
 
 /// What is needed to say how this node and the others are.
 #[derive(Debug)]
@@ -37,6 +39,8 @@ pub struct Cluster {
     pub applied: watch::Receiver<Arc<Applied>>,
     /// What this node's file holds.
     pub published: watch::Receiver<Published>,
+    /// How this node's hooks ended.
+    pub hooks: watch::Receiver<Vec<HookReport>>,
     /// Sizes on this node's disk.
     pub stats: StoreStats,
     /// When this node's certificate ends.
@@ -93,6 +97,7 @@ impl Cluster {
                 snapshot_bytes: size.snapshot_bytes,
                 purged_index: size.purged_index.unwrap_or(0),
             }),
+            hooks: self.hooks.borrow().iter().map(hooks::to_wire).collect(),
         }
     }
 
@@ -250,6 +255,7 @@ impl Cluster {
                 ));
             }
         }
+        troubles.extend(nodes.iter().flat_map(hooks::troubles));
         for node in nodes
             .iter()
             .filter(|node| node.reachable && !node.problem.is_empty())

@@ -5,7 +5,7 @@
 //! else in the node reads a file or a default. Relative paths are taken from
 //! the folder of the file.
 
-use crate::{identity::ClusterId, tls::TlsFiles};
+use crate::{identity::ClusterId, publish::hooks::Hook, tls::TlsFiles};
 use raft_store::raft::{RaftTimings, openraft_config};
 use serde::Deserialize;
 use std::{
@@ -16,6 +16,7 @@ use std::{
 };
 
 mod expand;
+mod hooks;
 
 /// A configuration that has been checked: the node trusts every field.
 #[derive(Clone, Debug)]
@@ -34,6 +35,8 @@ pub struct Config {
     pub hosts_path: PathBuf,
     /// Whether the hosts file shows comments.
     pub comments: bool,
+    /// What runs after a publication, in the order written.
+    pub hooks: Vec<Hook>,
     /// The cluster this node belongs to.
     pub cluster: ClusterId,
     /// The first membership, in the order written; the first one initialises.
@@ -170,6 +173,8 @@ struct File {
     cluster: ClusterTable,
     tls: TlsTable,
     #[serde(default)]
+    hooks: hooks::HooksTable,
+    #[serde(default)]
     raft: RaftTable,
     #[serde(default)]
     log: LogConfig,
@@ -265,6 +270,7 @@ impl Check<'_> {
             hosts,
             cluster,
             tls,
+            hooks: hook_tables,
             raft,
             log,
         } = file;
@@ -294,6 +300,7 @@ impl Check<'_> {
             data_dir: self.place(node.data_dir),
             hosts_path: self.place(hosts.path),
             comments: hosts.comments,
+            hooks: self.hooks(hook_tables)?,
             cluster,
             initial,
             tls: TlsFiles {
@@ -407,8 +414,9 @@ fn writable_by_others(_: &fs::Metadata) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{limits, publish::hooks::Event};
 
-    const GOOD: &str = r#"
+    pub(super) const GOOD: &str = r#"
         [node]
         name = "attic"
         data_dir = "data"
@@ -426,7 +434,7 @@ mod tests {
         ca = "ca.pem"
     "#;
 
-    fn parse(text: &str) -> Result<Config, String> {
+    pub(super) fn parse(text: &str) -> Result<Config, String> {
         Config::parse(text, Path::new("/etc/router-hosts/node.toml"), |name| {
             (name == "NAME").then(|| "attic".to_owned())
         })
@@ -503,14 +511,29 @@ mod tests {
             RaftTimings::for_cluster(config.cluster.as_u128())
         );
         assert_eq!(config.log, LogConfig::default());
+        assert!(EXAMPLE.contains(&format!("default_timeout = \"{:?}\"", limits::HOOK_TIME)));
+        let events: Vec<_> = config.hooks.iter().map(|hook| hook.event).collect();
+        assert_eq!(events, [Event::Success, Event::Failure]);
     }
 
     #[test]
     fn the_example_in_deploy_has_every_key() {
         let example: toml::Table = EXAMPLE.parse().unwrap();
-        for (table, keys) in &example {
-            let keys = keys.as_table().unwrap();
-            let head = format!("\n[{table}]\n");
+        let table = |keys: &toml::Value| keys.as_table().unwrap().clone();
+        let mut tables = Vec::new();
+        for (name, keys) in &example {
+            let keys = table(keys);
+            for (key, value) in &keys {
+                if let Some([first, ..]) = value.as_array().map(Vec::as_slice)
+                    && EXAMPLE.contains(&format!("\n[[{name}.{key}]]\n"))
+                {
+                    tables.push((format!("[[{name}.{key}]]"), table(first)));
+                }
+            }
+            tables.push((format!("[{name}]"), keys));
+        }
+        for (table, keys) in &tables {
+            let head = format!("\n{table}\n");
             let unknown = EXAMPLE.replace(&head, &format!("{head}no-such = 1\n"));
             // The refusal of an unknown key lists the known ones.
             let refusal = parse(&unknown).unwrap_err();
@@ -521,7 +544,7 @@ mod tests {
             for key in known.split('`').skip(3).step_by(2) {
                 assert!(
                     keys.contains_key(key),
-                    "[{table}] {key} is not in deploy/node.toml"
+                    "{table} {key} is not in deploy/node.toml"
                 );
             }
         }

@@ -21,7 +21,10 @@ use crate::{
     lookout::{Lookout, Sight},
     network::{Listener, Network, Tcp},
     peers::{Peers, Transport},
-    publish::{self, Files, PublishOptions, Published, RealFiles},
+    publish::{
+        self, Files, PublishOptions, Published, RealFiles,
+        hooks::{self, HookOptions, RealShell, Shell},
+    },
     raft::Raft,
     reads::Reads,
     tasks::{PartEnded, PartResult, Tasks},
@@ -52,6 +55,8 @@ pub struct Seams {
     pub clock: Arc<dyn Clock>,
     /// The hosts file.
     pub files: Arc<dyn Files>,
+    /// The commands of hooks.
+    pub shell: Arc<dyn Shell>,
     /// Log, snapshots and state.
     pub store: raft_store::Seams,
 }
@@ -134,6 +139,7 @@ impl Seams {
             network: Arc::new(Tcp::new()),
             clock: Arc::new(SystemClock),
             files: Arc::new(RealFiles::new()),
+            shell: Arc::new(RealShell),
             store: raft_store::Seams::real(),
         }
     }
@@ -256,6 +262,15 @@ impl Node {
         ));
         let (reads, rounds) = Reads::new(Arc::clone(&router), applied.clone());
         let (publishing, published) = watch::channel(Published::nothing(config.hosts_path.clone()));
+        let (reporting, hook_reports) = watch::channel(Vec::new());
+        let hook_options = HookOptions {
+            hooks: config.hooks,
+            node: config.name.clone(),
+            // Only without a working directory does it stay as configured.
+            file: std::path::absolute(&config.hosts_path)
+                .unwrap_or_else(|_| config.hosts_path.clone()),
+        };
+        let told = published.clone();
         let member = Member {
             name: config.name.clone(),
             address: config.advertise.clone(),
@@ -268,6 +283,7 @@ impl Node {
             peers: Arc::clone(&peers),
             applied: applied.clone(),
             published: published.clone(),
+            hooks: hook_reports,
             stats,
             certificate_ends,
             sight: seen,
@@ -324,6 +340,10 @@ impl Node {
         };
         tasks.spawn("publish", |stop| async move {
             Ok(publish::run(stop, applied, publishing, seams.files, publish).await?)
+        });
+        tasks.spawn("hooks", |stop| async move {
+            hooks::run(stop.clone(), told, reporting, seams.shell, hook_options).await;
+            Ok(())
         });
         tasks.spawn("reads", |stop| rounds.run(stop));
         tasks.spawn("leader", |stop| leader.run(stop));

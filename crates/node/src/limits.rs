@@ -63,3 +63,38 @@ pub const HANDOVER_LOOK: Duration = Duration::from_millis(20);
 /// How long leadership may take to move when a leader stops; it takes some
 /// 5 ms, and without it the others elect anyway.
 pub const HANDOVER_TIME: Duration = Duration::from_secs(2);
+
+/// Hooks of one event; a batch of more is a script's work.
+pub const HOOKS_MAX: usize = 16;
+
+/// The line of one hook, 4 KiB; what is longer belongs into a script.
+pub const HOOK_COMMAND_BYTES_MAX: usize = 4 * 1024;
+
+/// The shortest a hook may be given: starting a shell takes a router some ms.
+pub const HOOK_TIME_MIN: Duration = Duration::from_millis(100);
+
+/// The longest. Until it is over, the next change is not told to anybody.
+pub const HOOK_TIME_MAX: Duration = Duration::from_secs(600);
+
+/// How long a hook may take when nothing is said.
+pub const HOOK_TIME: Duration = Duration::from_secs(30);
+
+/// The least time between the end of a batch of hooks and the next one:
+/// dnsmasq answers nothing while it reads, 0.3 to 2 s for 100,000 lines.
+pub const HOOK_REST: Duration = Duration::from_secs(1);
+
+/// How long a killed hook may take to be gone, unless the kernel holds it.
+pub const HOOK_DEATH_TIME: Duration = Duration::from_secs(2);
+
+/// The last of what a hook prints that is kept for the log, 4 KiB: the error
+/// is at the end.
+pub const HOOK_OUTPUT_BYTES_MAX: usize = 4 * 1024;
+
+/// What a hook may print at full speed, 1 MiB; beyond it is read in steps.
+pub const HOOK_OUTPUT_FREE_BYTES: u64 = 1024 * 1024;
+
+/// Between two such steps of at most 64 KiB: 6 MiB/s cost little.
+pub const HOOK_OUTPUT_PAUSE: Duration = Duration::from_millis(10);
+
+/// How long the end of a hook's output is waited for once its group is dead.
+pub const HOOK_OUTPUT_TIME: Duration = Duration::from_millis(500);

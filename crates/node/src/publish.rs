@@ -26,6 +26,7 @@ use crate::identity::ClusterId;
 use output::Output;
 
 mod files;
+pub mod hooks;
 pub mod memory;
 mod output;
 mod pace;

@@ -204,7 +204,7 @@ pub(crate) struct Change {
 pub(crate) enum Wait {
     /// A majority has it on disk
     Committed,
-    /// Every reachable node has written its hosts file
+    /// Every reachable node has written its hosts file; hooks run after that, see `cluster status`
     Published,
 }
 

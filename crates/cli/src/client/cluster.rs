@@ -9,6 +9,10 @@ use proto::convert::timestamp_from_wire;
 use serde::{Serialize, Serializer};
 use std::time::Duration;
 
+mod hook;
+
+pub(crate) use hook::{Hook, HookState};
+
 /// Every node as one of them sees it.
 #[derive(Serialize, Clone, PartialEq, Debug)]
 pub(crate) struct Status {
@@ -44,6 +48,8 @@ pub(crate) struct NodeStatus {
     pub(crate) version: String,
     pub(crate) hosts: u64,
     pub(crate) store: Option<StoreSize>,
+    /// In the order of the node's configuration.
+    pub(crate) hooks: Vec<Hook>,
 }
 
 /// What a node's hosts file holds.
@@ -174,6 +180,7 @@ fn node(message: pb::NodeStatus) -> NodeStatus {
         version,
         hosts,
         store,
+        hooks,
     } = message;
     NodeStatus {
         id,
@@ -230,6 +237,7 @@ fn node(message: pb::NodeStatus) -> NodeStatus {
                 purged_index,
             },
         ),
+        hooks: hooks.into_iter().map(Hook::from).collect(),
     }
 }
 

@@ -228,6 +228,7 @@ mod tests {
             version: String::new(),
             hosts: 0,
             store: None,
+            hooks: Vec::new(),
         }
     }
 

@@ -4,6 +4,8 @@ use super::table::{Columns, columns, fits, header, pairs};
 use super::{Page, Report};
 use crate::client::{NodeStatus, Status};
 
+mod hooks;
+
 impl Report for Status {
     /// A row for every node, or, on a narrow terminal, a few lines.
     fn table(&self, page: Page) -> String {
@@ -24,6 +26,7 @@ impl Report for Status {
                 .map(|row| pairs(page, COLUMNS.into_iter().zip(row).collect()));
             text = blocks.collect::<Vec<_>>().join("\n");
         }
+        text.push_str(&hooks::table(&self.nodes, page));
         let problems: String = self
             .nodes
             .iter()
@@ -57,6 +60,7 @@ impl Report for Status {
             "certificate_expires_at",
             "version",
             "hosts",
+            "failed_hooks",
         ]);
         std::iter::once(names)
             .chain(self.nodes.iter().map(csv_row))
@@ -122,14 +126,14 @@ fn row(node: &NodeStatus, page: Page) -> Vec<String> {
 }
 
 /// What is wrong with a node, in its own words. They are too long for a cell.
-fn problems(node: &NodeStatus) -> impl Iterator<Item = (&str, &str)> {
+fn problems(node: &NodeStatus) -> impl Iterator<Item = (&str, String)> {
     let file = node
         .published
         .as_ref()
         .and_then(|file| file.error.as_deref());
-    let what = [node.problem.as_deref(), file];
-    what.into_iter()
-        .flatten()
+    let what = [node.problem.as_deref(), file].into_iter().flatten();
+    what.map(str::to_owned)
+        .chain(hooks::problems(node))
         .map(|problem| (node.name.as_str(), problem))
 }
 
@@ -169,5 +173,6 @@ fn csv_row(node: &NodeStatus) -> Vec<String> {
             .map_or_else(String::new, |time| time.to_string()),
         node.version.clone(),
         node.hosts.to_string(),
+        hooks::failed(node),
     ]
 }

@@ -1,5 +1,7 @@
 use super::*;
-use crate::client::{NodeStatus, Publication, PublicationState, Published, Status};
+use crate::client::{
+    Hook, HookState, NodeStatus, Publication, PublicationState, Published, Status,
+};
 use hosts::Timestamp;
 
 const PIPE: Page = Page {
@@ -68,6 +70,18 @@ fn status() -> Status {
         version: "0.1.0".into(),
         hosts: 2,
         store: None,
+        hooks: Vec::new(),
+    };
+    let hook = |name: &str, event, result| Hook {
+        name: name.into(),
+        event,
+        result,
+        detail: "succeeded".into(),
+        revision: 41,
+        duration_ms: 12,
+        coalesced: 3,
+        runs: 7,
+        failures: 0,
     };
     let mut down = node(3, "shed", "voter");
     down.reachable = false;
@@ -78,12 +92,25 @@ fn status() -> Status {
     if let Some(file) = &mut full.published {
         file.error = Some("no space left on device".into());
     }
+    full.hooks = vec![
+        hook("reload-dnsmasq", "success", HookState::TimedOut),
+        hook("tell-syslog", "failure", HookState::NeverRun),
+    ];
+    if let [reload, syslog] = full.hooks.as_mut_slice() {
+        reload.detail = "not done within 10s and killed with its group".into();
+        reload.failures = 1;
+        syslog.detail = String::new();
+        (syslog.revision, syslog.duration_ms) = (0, 0);
+        (syslog.coalesced, syslog.runs) = (0, 0);
+    }
+    let mut first = node(1, "attic", "leader");
+    first.hooks = vec![hook("reload-dnsmasq", "success", HookState::Succeeded)];
     Status {
         cluster_id: "01ARYZ6S41TSV4RRFFQ69G5FAV".into(),
         verdict: "degraded",
         explanation: "shed is unreachable".into(),
         answered_by: 1,
-        nodes: vec![node(1, "attic", "leader"), full, down],
+        nodes: vec![first, full, down],
     }
 }
 

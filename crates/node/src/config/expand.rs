@@ -1,7 +1,8 @@
 //! TOML with `${VAR}` and `${VAR:-default}` in its strings.
 //!
 //! Variables are put in after parsing, so no value can change the structure
-//! of the file.
+//! of the file. A `command` stays as it is typed: `$` is the shell's there, and
+//! the shell has the same variables.
 
 use serde::de::DeserializeOwned;
 use toml::{Table, Value};
@@ -24,6 +25,9 @@ pub(super) fn read<T: DeserializeOwned>(
     }
 }
 
+/// The key whose value a shell expands.
+const FOR_A_SHELL: &str = "command";
+
 fn expand(value: &mut Value, variable: &impl Fn(&str) -> Option<String>) -> Result<(), String> {
     match value {
         Value::String(text) => *text = substitute(text, variable)?,
@@ -33,7 +37,7 @@ fn expand(value: &mut Value, variable: &impl Fn(&str) -> Option<String>) -> Resu
             }
         }
         Value::Table(table) => {
-            for value in table.iter_mut().map(|(_, value)| value) {
+            for (_, value) in table.iter_mut().filter(|(key, _)| *key != FOR_A_SHELL) {
                 expand(value, variable)?;
             }
         }
