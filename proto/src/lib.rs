@@ -43,6 +43,10 @@ pub mod metadata {
     /// The client's id for a mutation: the same id with the same content is
     /// applied once, however often it is sent.
     pub const REQUEST_ID: &str = "router-hosts-request-id";
+    /// With a request id: no attempt of this request was made before the log
+    /// had this index; 0 when nobody knows. Without it, the request is new.
+    /// A node says it of a change whose outcome it cannot tell.
+    pub const REQUEST_SINCE: &str = "router-hosts-request-since";
     /// The revision an answer shows: the last accepted change in it.
     pub const REVISION: &str = "router-hosts-revision";
     /// The log index the answering node had applied.

@@ -40,6 +40,22 @@ pub(crate) struct Client {
     connected: Option<Connection>,
 }
 
+/// What makes a change one change, however often it is sent.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Once {
+    pub(crate) id: RequestId,
+    /// It may have been sent before, and not before the log was here; 0 when
+    /// nobody knows. `None`: it is new.
+    pub(crate) since: Option<Revision>,
+}
+
+/// What goes beside the message of one attempt.
+#[derive(Copy, Clone, Debug)]
+struct Attempt {
+    left: Option<Duration>,
+    since: Option<Revision>,
+}
+
 /// What a node answered.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Answer<T> {
@@ -73,7 +89,7 @@ struct Call<'a> {
     /// What it does, for messages: `add nas.lan`.
     what: &'a str,
     /// A change has one, a read has none.
-    request: Option<&'a RequestId>,
+    once: Option<&'a Once>,
     deadline: Option<Instant>,
 }
 
@@ -102,12 +118,12 @@ impl Client {
         &mut self,
         what: &str,
         limit: Duration,
-        call: impl AsyncFn(Channel, Option<Duration>) -> Result<T, tonic::Status>,
+        call: impl AsyncFn(Channel, Attempt) -> Result<T, tonic::Status>,
     ) -> Result<T, Failure> {
         let deadline = Some(Instant::now() + limit);
         let of = Call {
             what,
-            request: None,
+            once: None,
             deadline,
         };
         self.call(of, call).await
@@ -117,14 +133,14 @@ impl Client {
     async fn change<T>(
         &mut self,
         what: &str,
-        request: &RequestId,
+        once: &Once,
         limit: Option<Duration>,
-        call: impl AsyncFn(Channel, Option<Duration>) -> Result<T, tonic::Status>,
+        call: impl AsyncFn(Channel, Attempt) -> Result<T, tonic::Status>,
     ) -> Result<T, Failure> {
         let deadline = limit.map(|limit| Instant::now() + limit);
         let of = Call {
             what,
-            request: Some(request),
+            once: Some(once),
             deadline,
         };
         self.call(of, call).await
@@ -135,11 +151,11 @@ impl Client {
     async fn call<T>(
         &mut self,
         of: Call<'_>,
-        call: impl AsyncFn(Channel, Option<Duration>) -> Result<T, tonic::Status>,
+        call: impl AsyncFn(Channel, Attempt) -> Result<T, tonic::Status>,
     ) -> Result<T, Failure> {
         let nodes = self.endpoints.len();
         let first = self.connected.as_ref().map_or(0, |current| current.index);
-        let mut trials = Trials::new(of.what, of.request);
+        let mut trials = Trials::new(of.what, of.once);
         for turn in 0..2 * nodes {
             if turn >= nodes && !trials.perhaps() {
                 break;
@@ -170,11 +186,16 @@ impl Client {
             let left = of
                 .deadline
                 .map(|at| at.saturating_duration_since(Instant::now()));
-            let Some(answer) = uninterrupted(within(of.deadline, call(channel, left))).await else {
+            let attempt = Attempt {
+                left,
+                since: trials.since(),
+            };
+            let answer = uninterrupted(within(of.deadline, call(channel, attempt))).await;
+            let Some(answer) = answer else {
                 trials.note(&node, Trouble::Lost("interrupted".to_owned()));
                 break;
             };
-            match trouble::judge(answer, &seen, &self.tls, of.request.is_some()) {
+            match trouble::judge(answer, &seen, &self.tls, of.once.is_some()) {
                 Verdict::Answered(answer) => {
                     tracing::debug!(%node, what = of.what, "answered");
                     return Ok(answer);
@@ -290,7 +311,7 @@ async fn uninterrupted<T>(call: impl Future<Output = T>) -> Option<T> {
 fn request<M>(
     message: M,
     id: Option<&RequestId>,
-    left: Option<Duration>,
+    Attempt { left, since }: Attempt,
 ) -> Result<tonic::Request<M>, tonic::Status> {
     let mut request = tonic::Request::new(message);
     if let Some(left) = left {
@@ -302,13 +323,23 @@ fn request<M>(
         })?;
         request.metadata_mut().insert(metadata::REQUEST_ID, value);
     }
+    if let Some(since) = since {
+        let index = since.get().into();
+        request
+            .metadata_mut()
+            .insert(metadata::REQUEST_SINCE, index);
+    }
     Ok(request)
 }
 
 /// The revision that an answer shows.
 fn revision_of(metadata: &MetadataMap) -> Option<Revision> {
+    index_of(metadata, metadata::REVISION)
+}
+
+fn index_of(metadata: &MetadataMap, key: &str) -> Option<Revision> {
     metadata
-        .get(metadata::REVISION)
+        .get(key)
         .and_then(|value| value.to_str().ok())
         .and_then(|text| text.parse().ok())
 }

@@ -32,6 +32,7 @@ fn stamp(n: u32, command: &Command) -> Stamp {
             name: ActorName::parse("bench").unwrap(),
         },
         request: RequestId::parse(&format!("r{n}")).unwrap(),
+        since: None,
         fingerprint: command.fingerprint(),
         seed: u128::from(n) << 40,
     }

@@ -34,6 +34,8 @@ pub fn decide(
         }
         return Ok(Decision::Answered(answer.clone()));
     }
+    // Before the command is looked at: had it been applied, it would be refused for what it did itself.
+    hosts.check_remembered(&stamp)?;
     stamp.at = stamp.at.max(hosts.last_stamp());
 
     let draft = match command {

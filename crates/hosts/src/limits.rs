@@ -31,8 +31,8 @@ pub const REQUEST_ID_CHARS_MAX: usize = 128;
 /// Characters of the name of an actor, which comes from a certificate.
 pub const ACTOR_NAME_CHARS_MAX: usize = 128;
 
-/// Requests whose answers are kept for retries. At ten writes a second that is 27 minutes, longer than any client
-/// retries; one import is one request.
+/// Requests whose answers are kept for retries: at ten writes a second, those of 27 minutes. Under full load it is two
+/// seconds, and a retry after that is told that nobody knows; one import is one request.
 pub const REQUESTS_MAX: usize = 16_384;
 
 /// Rows of one import: twice the largest block list in common use.

@@ -6,6 +6,7 @@ use thiserror::Error;
 
 use crate::address::Address;
 use crate::host::HostId;
+use crate::limits::REQUESTS_MAX;
 use crate::name::Hostname;
 use crate::stamp::{RequestId, Revision};
 
@@ -53,6 +54,16 @@ pub enum Rejection {
     /// A change for this request is applied already; its answer is in the request table.
     #[error("request {request} is applied already")]
     RequestKnown {
+        /// The id.
+        request: RequestId,
+    },
+    /// The request may have been applied and forgotten since: the table of requests no longer reaches back to when
+    /// it was first sent.
+    #[error(
+        "the outcome is unknown: request {request} was first sent before the oldest of the {REQUESTS_MAX} changes that \
+         are remembered, and may be one of those before; this time nothing was changed"
+    )]
+    RequestForgotten {
         /// The id.
         request: RequestId,
     },
@@ -113,6 +124,7 @@ impl Rejection {
             Self::VersionMismatch { .. } => "VERSION_MISMATCH",
             Self::RequestReused { .. } => "REQUEST_REUSED",
             Self::RequestKnown { .. } => "REQUEST_KNOWN",
+            Self::RequestForgotten { .. } => "OUTCOME_UNKNOWN",
             Self::Moved { .. } => "MOVED",
             Self::ImportConflicts { .. } => "IMPORT_CONFLICTS",
             Self::ImportTooLarge { .. } => "IMPORT_TOO_LARGE",

@@ -63,6 +63,14 @@ impl Requests {
         Some(caller)
     }
 
+    /// Whether a request that is not here was surely not accepted after `since`: none has left the table, or only
+    /// older ones.
+    pub(crate) fn reaches(&self, since: Revision) -> bool {
+        let oldest = self.by_revision.get_min();
+        self.by_revision.len() < REQUESTS_MAX
+            || oldest.is_none_or(|(oldest, _)| oldest.get() <= since.get().saturating_add(1))
+    }
+
     /// In the order of revisions, the oldest first.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &RequestRow> {
         self.by_revision.values().map(Arc::as_ref)

@@ -22,6 +22,9 @@ pub struct Stamp {
     pub by: Actor,
     /// The caller's id for this request; a retry carries the same one.
     pub request: RequestId,
+    /// No change for this request was accepted at this revision or before: where the log stood when it was first
+    /// sent. `None`, in entries of earlier versions, is not looked at.
+    pub since: Option<Revision>,
     /// Of the command, so that the same id with other content is noticed.
     pub fingerprint: Fingerprint,
     /// Chance, drawn by the leader. The n-th new host has the id `HostId::nth(at, seed, n)`.

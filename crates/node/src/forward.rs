@@ -2,15 +2,16 @@
 //!
 //! A follower hands a command to the leader with the caller's identity, one
 //! hop at the most. Around elections it tries again, which is safe: a request
-//! id is applied once. What was never appended is refused as unavailable;
-//! what may have been is never called refused, but unknown.
+//! id is applied once, and each attempt says since when there may have been
+//! others. What was never appended is refused as unavailable; what may have
+//! been is never called refused, but unknown.
 
 use crate::{
     leader::{ProposeError, Proposer, Submission},
     peers::{CallError, Peers},
     raft::{Raft, ReadIndexError, known_leader, led_term, read_index},
 };
-use hosts::{Actor, Answer, Command, Rejection, RequestId};
+use hosts::{Actor, Answer, Command, Rejection, RequestId, Revision};
 use openraft::async_runtime::WatchReceiver as _;
 use raft_store::record;
 use std::{
@@ -50,7 +51,10 @@ pub enum WriteError {
     #[error(
         "the outcome is unknown: the leader was lost, or too slow, while the change was in flight"
     )]
-    Unknown,
+    Unknown {
+        /// Where the log stood before it was first sent: repeat it with this.
+        since: Revision,
+    },
     /// The node is stopping; nothing changed.
     #[error("the node is stopping")]
     Stopped,
@@ -80,6 +84,16 @@ pub enum ReadError {
     /// The node is stopping.
     #[error("the node is stopping")]
     Stopped,
+}
+
+/// Whether a request may have been sent before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Since {
+    /// This call is its first attempt, and found this node's log applied so
+    /// far.
+    New(Revision),
+    /// It may have been sent before, and not before the log was here.
+    Known(Revision),
 }
 
 /// Who is missing.
@@ -141,10 +155,15 @@ impl Router {
         command: Arc<Command>,
         by: Actor,
         request: RequestId,
+        since: Since,
         deadline: Instant,
     ) -> Result<Answer, WriteError> {
         let mut encoded = None;
         let mut in_flight = false;
+        let (mut since, mut new) = match since {
+            Since::New(applied) => (applied, true),
+            Since::Known(since) => (since, false),
+        };
         let started = Instant::now();
         let mut patience = self.patience(deadline);
         loop {
@@ -155,12 +174,13 @@ impl Router {
                         command: Arc::clone(&command),
                         by: by.clone(),
                         request: request.clone(),
+                        since: Some(since),
                         deadline,
                     };
                     match self.propose(submission).await {
                         Ok(attempt) => attempt,
                         // Handed to another leader before: it may yet take effect.
-                        Err(_) if in_flight => return Err(WriteError::Unknown),
+                        Err(_) if in_flight => return Err(WriteError::Unknown { since }),
                         Err(error) => return Err(error),
                     }
                 }
@@ -170,9 +190,9 @@ impl Router {
                 }
                 Some(leader) => {
                     let bytes = encoded.get_or_insert_with(|| record::encode_command(&command));
-                    let call = self
-                        .peers
-                        .forward(leader, &by, &request, bytes.clone(), deadline);
+                    let call =
+                        self.peers
+                            .forward(leader, &by, &request, since, bytes.clone(), deadline);
                     let called = tokio::select! {
                         called = call => called,
                         () = self.deposed(leader) => Err(CallError::Unanswered(
@@ -205,6 +225,23 @@ impl Router {
                 }
             };
             match attempt {
+                // Nobody had it before, and it is in nobody's hands now: only
+                // this node was far behind. It begins anew where the log is.
+                Attempt::Done(Err(WriteError::Rejected(Rejection::RequestForgotten {
+                    ..
+                }))) if new && !in_flight => {
+                    new = false;
+                    match self.read_index(deadline).await {
+                        Ok(index) => since = Revision::new(index),
+                        Err(ReadError::NoLeader(missing)) => {
+                            return Err(WriteError::NoLeader(missing));
+                        }
+                        Err(ReadError::Behind { .. } | ReadError::Stopped) => {
+                            return Err(WriteError::Stopped);
+                        }
+                    }
+                    continue;
+                }
                 Attempt::Done(result) => {
                     self.leaderless.store(false, Ordering::Relaxed);
                     return result;
@@ -222,7 +259,7 @@ impl Router {
             if !self.pause(patience).await {
                 self.waited(started);
                 if in_flight {
-                    return Err(WriteError::Unknown);
+                    return Err(WriteError::Unknown { since });
                 }
                 return Err(WriteError::NoLeader(self.missing()));
             }

@@ -15,7 +15,7 @@ use crate::{
     tasks::PartResult,
 };
 use futures::{StreamExt as _, future::BoxFuture, stream::FuturesUnordered};
-use hosts::{Actor, Answer, Command, Decision, Rejection, RequestId, Stamp, decide};
+use hosts::{Actor, Answer, Command, Decision, Rejection, RequestId, Revision, Stamp, decide};
 use openraft::{errors::ClientWriteError, raft::ClientWriteResult};
 use raft_store::{
     Applied,
@@ -42,6 +42,8 @@ pub struct Submission {
     pub by: Actor,
     /// The client's id for it: applied once, however often it comes.
     pub request: RequestId,
+    /// Where the log stood before it was first sent, as far as that is known.
+    pub since: Option<Revision>,
     /// When nobody waits for the answer any more.
     pub deadline: Instant,
 }
@@ -218,12 +220,14 @@ impl Leader {
             command,
             by,
             request,
+            since,
             ..
         } = &pending.submission;
         let stamp = Stamp {
             at: self.clock.now(),
             by: by.clone(),
             request: request.clone(),
+            since: *since,
             fingerprint: command.fingerprint(),
             seed: self.clock.seed(),
         };

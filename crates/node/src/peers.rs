@@ -15,7 +15,7 @@ use crate::{
 };
 use bytes::Bytes;
 use dashmap::DashMap;
-use hosts::{Actor, RequestId};
+use hosts::{Actor, RequestId, Revision};
 use proto::{
     cluster,
     peer::{
@@ -148,6 +148,7 @@ impl Peers {
         leader: u64,
         by: &Actor,
         request: &RequestId,
+        since: Revision,
         command: Bytes,
         deadline: Instant,
     ) -> Result<Bytes, CallError> {
@@ -156,6 +157,7 @@ impl Peers {
             actor: by.to_string(),
             request: request.to_string(),
             command_bytes: command.len() as u64,
+            since: Some(since.get()),
         };
         let purpose = if command.len() > limits::CHUNK_BYTES {
             Purpose::Bulk

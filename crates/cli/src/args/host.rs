@@ -3,7 +3,8 @@
 use super::Consistency;
 use clap::{Args, Subcommand, ValueEnum};
 use hosts::{
-    Address, Comment, ConflictMode, HostId, Hostname, InvalidHostname, InvalidText, RequestId, Tag,
+    Address, Comment, ConflictMode, HostId, Hostname, InvalidHostname, InvalidText, RequestId,
+    Revision, Tag,
 };
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -188,6 +189,9 @@ pub(crate) struct Change {
     /// Name of this request: sent again under the same name it is done once [default: made up]
     #[arg(long, value_name = "ID")]
     pub(crate) request_id: Option<RequestId>,
+    /// It may have been sent before, but not before the log was at INDEX; 0 when nobody knows
+    #[arg(long, value_name = "INDEX", requires = "request_id")]
+    pub(crate) request_since: Option<Revision>,
     /// Return when it is committed (as without this flag) or when every reachable node has written it
     #[arg(
         long,

@@ -2,7 +2,7 @@
 
 use super::names::{Names, Prefix};
 use super::targets::one_each;
-use crate::client::{Client, Line, Listing, Miss};
+use crate::client::{Client, Line, Listing, Miss, Once};
 use crate::config::Settings;
 use crate::exit::{Exit, Failure, reasons};
 use crate::output::{Cleaned, Output};
@@ -53,14 +53,18 @@ pub(crate) async fn run(
 
 /// Whether it was there.
 async fn delete(lines: &[Line], names: &Names, turn: usize, host: HostId) -> Result<bool, Failure> {
-    let request = names.request(turn as u64)?;
+    // A host that is gone stays gone: no repeat of this is one too many.
+    let once = Once {
+        id: names.request(turn as u64)?,
+        since: None,
+    };
     let mut last = None;
     for round in 0..ROUNDS {
         for place in 0..lines.len() {
             let Some(line) = lines.get((turn + place) % lines.len()) else {
                 break;
             };
-            match line.delete_host(host, &request, ATTEMPT).await {
+            match line.delete_host(host, &once, ATTEMPT).await {
                 Ok(_) => return Ok(true),
                 Err(Miss::Refused(failure)) if failure.exit == Exit::NotFound => return Ok(false),
                 Err(Miss::Refused(failure)) => return Err(failure),

@@ -8,9 +8,11 @@ use crate::client::{Client, Line, Status, load_tls};
 use crate::config::Settings;
 use crate::exit::{Failure, reasons};
 use futures::future::join_all;
+use hosts::Revision;
 use std::convert::Infallible;
 use std::fmt;
 use std::str::FromStr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -54,6 +56,8 @@ pub(crate) struct Targets {
     /// Where writers begin, as places in `nodes`; never empty.
     chosen: RwLock<Vec<usize>>,
     via: Via,
+    /// The newest revision that a node has shown.
+    newest: AtomicU64,
 }
 
 struct Target {
@@ -93,6 +97,8 @@ impl Targets {
             };
         };
         let chosen = choose(&load.via, status, &ids)?;
+        let newest = status.nodes.iter().map(|node| node.revision).max();
+        let newest = newest.unwrap_or(0);
         let nodes = asked.iter().zip(&ids).map(|((endpoint, _), id)| Target {
             endpoint: endpoint.clone(),
             id: *id,
@@ -102,6 +108,7 @@ impl Targets {
             nodes: nodes.collect(),
             chosen: RwLock::new(chosen),
             via: load.via.clone(),
+            newest: AtomicU64::new(newest),
         })
     }
 
@@ -132,6 +139,18 @@ impl Targets {
         // Tasks of one node, not of all, take its connections in turn.
         let turn = task / self.nodes.len();
         node.lines.get(turn.checked_rem(node.lines.len())?)
+    }
+
+    /// Notes what an answer shows.
+    pub(crate) fn saw(&self, revision: Option<Revision>) {
+        if let Some(revision) = revision {
+            self.newest.fetch_max(revision.get(), Ordering::Relaxed);
+        }
+    }
+
+    /// How new the records are at least.
+    pub(crate) fn newest(&self) -> Revision {
+        Revision::new(self.newest.load(Ordering::Relaxed))
     }
 
     pub(crate) fn endpoints(&self) -> Vec<String> {

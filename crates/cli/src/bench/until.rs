@@ -1,10 +1,11 @@
 //! One call, until a node answers it: at first the one that was chosen, then
-//! the others around, and again. A write keeps its request id.
+//! the others around, and again. A write keeps its request id, and says in every further attempt how
+//! new the records were before the first.
 
 use super::tally::{Kind, Tally};
 use super::targets::Targets;
-use crate::client::{Answer, Line, Miss};
-use hosts::{HostId, HostPatch, NewHost, RequestId};
+use crate::client::{Answer, Line, Miss, Once};
+use hosts::{HostId, HostPatch, NewHost, RequestId, Revision};
 use proto::convert::Consistency;
 use std::time::{Duration, Instant};
 
@@ -43,11 +44,21 @@ impl Ask<'_> {
     }
 
     /// One attempt: the host that it is about.
-    async fn of(self, line: &Line, limit: Duration) -> Result<Answer<HostId>, Miss> {
+    async fn of(
+        self,
+        line: &Line,
+        since: Option<Revision>,
+        limit: Duration,
+    ) -> Result<Answer<HostId>, Miss> {
+        let once = |request: &RequestId| Once {
+            id: request.clone(),
+            since,
+        };
         let (id, answer) = match self {
-            Self::Add(host, request) => return line.add_host(host, request, limit).await,
+            Self::Add(host, request) => return line.add_host(host, &once(request), limit).await,
             Self::Update(id, patch, request) => {
-                (id, line.update_host(id, patch, request, limit).await?)
+                let answer = line.update_host(id, patch, &once(request), limit).await?;
+                (id, answer)
             }
             Self::Get(id, consistency) => (id, line.get_host(id, consistency, limit).await?),
         };
@@ -68,14 +79,17 @@ pub(crate) async fn answered(
     let Caller { task, first, limit } = caller;
     let kind = ask.kind();
     let since = Instant::now();
+    let newest = targets.newest();
     for turn in 0.. {
         let left = limit.saturating_sub(since.elapsed());
         let line = targets.line(first.wrapping_add(turn), task);
         let Some(line) = line.filter(|_| !left.is_zero()) else {
             break;
         };
-        match ask.of(line, left.min(ATTEMPT)).await {
+        let repeat = (turn > 0).then_some(newest);
+        match ask.of(line, repeat, left.min(ATTEMPT)).await {
             Ok(answer) => {
+                targets.saw(answer.revision);
                 tally.answered(kind, since);
                 return Some(answer);
             }

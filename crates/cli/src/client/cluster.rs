@@ -110,9 +110,9 @@ impl Client {
             .read(
                 "ask for the status of the cluster",
                 self.limit(READ),
-                async |channel, left| {
+                async |channel, attempt| {
                     Service::new(channel)
-                        .status(request(pb::StatusRequest {}, None, left)?)
+                        .status(request(pb::StatusRequest {}, None, attempt)?)
                         .await
                 },
             )
@@ -147,13 +147,13 @@ impl Client {
         let wait = self.limit(WAIT).min(WAIT_MAX);
         let what = format!("wait until revision {revision} is published");
         let answer = self
-            .read(&what, wait + GRACE, async |channel, left| {
+            .read(&what, wait + GRACE, async |channel, attempt| {
                 let message = pb::WaitPublishedRequest {
                     revision: revision.get(),
                     timeout_ms: u32::try_from(wait.as_millis()).unwrap_or(u32::MAX),
                 };
                 Service::new(channel)
-                    .wait_published(request(message, None, left)?)
+                    .wait_published(request(message, None, attempt)?)
                     .await
             })
             .await?;

@@ -9,9 +9,9 @@
 use super::endpoint::Endpoint;
 use super::tls::{ConnectError, Seen, Tls};
 use super::trouble::{self, Trouble, Verdict};
-use super::{Answer, CONNECT, channel_over, request, revision_of};
+use super::{Answer, Attempt, CONNECT, Once, channel_over, request, revision_of};
 use crate::exit::{Failure, chain};
-use hosts::{HostId, HostPatch, NewHost, RequestId};
+use hosts::{HostId, HostPatch, NewHost, Revision};
 use proto::convert::Consistency;
 use proto::v1;
 use proto::v1::hosts_service_client::HostsServiceClient as Service;
@@ -64,13 +64,13 @@ impl Line {
     pub(crate) async fn add_host(
         &self,
         host: &NewHost,
-        id: &RequestId,
+        once: &Once,
         limit: Duration,
     ) -> Result<Answer<HostId>, Miss> {
         let message = v1::AddHostRequest::from(host);
         let answer = self
             .call(limit, true, |channel| async move {
-                let request = request(message, Some(id), Some(limit))?;
+                let request = request(message, Some(&once.id), attempt(limit, once.since))?;
                 Service::new(channel).add_host(request).await
             })
             .await?;
@@ -85,13 +85,13 @@ impl Line {
         &self,
         host: HostId,
         patch: &HostPatch,
-        id: &RequestId,
+        once: &Once,
         limit: Duration,
     ) -> Result<Answer<()>, Miss> {
         let message = v1::UpdateHostRequest::from((host, patch));
         let answer = self
             .call(limit, true, |channel| async move {
-                let request = request(message, Some(id), Some(limit))?;
+                let request = request(message, Some(&once.id), attempt(limit, once.since))?;
                 Service::new(channel).update_host(request).await
             })
             .await?;
@@ -102,7 +102,7 @@ impl Line {
     pub(crate) async fn delete_host(
         &self,
         host: HostId,
-        id: &RequestId,
+        once: &Once,
         limit: Duration,
     ) -> Result<Answer<()>, Miss> {
         let message = v1::DeleteHostRequest {
@@ -111,7 +111,7 @@ impl Line {
         };
         let answer = self
             .call(limit, true, |channel| async move {
-                let request = request(message, Some(id), Some(limit))?;
+                let request = request(message, Some(&once.id), attempt(limit, once.since))?;
                 Service::new(channel).delete_host(request).await
             })
             .await?;
@@ -131,7 +131,7 @@ impl Line {
         };
         let answer = self
             .call(limit, false, |channel| async move {
-                let request = request(message, None, Some(limit))?;
+                let request = request(message, None, attempt(limit, None))?;
                 Service::new(channel).get_host(request).await
             })
             .await?;
@@ -219,7 +219,7 @@ impl Line {
 fn ended(trouble: &Trouble) -> bool {
     match trouble {
         Trouble::Unreachable(_) | Trouble::Tls(_) | Trouble::Lost(_) => true,
-        Trouble::NotNow(_) | Trouble::Unsure(_) | Trouble::NoTime => false,
+        Trouble::NotNow(_) | Trouble::Unsure(..) | Trouble::NoTime => false,
     }
 }
 
@@ -227,7 +227,7 @@ fn word(trouble: &Trouble) -> Cow<'static, str> {
     match trouble {
         Trouble::Unreachable(_) => Cow::Borrowed("UNREACHABLE"),
         Trouble::Tls(refusal) => Cow::Borrowed(refusal.row().reason()),
-        Trouble::NotNow(failure) | Trouble::Unsure(failure) => failure.reason.clone(),
+        Trouble::NotNow(failure) | Trouble::Unsure(failure, _) => failure.reason.clone(),
         Trouble::Lost(_) | Trouble::NoTime => Cow::Borrowed("NO_ANSWER"),
     }
 }
@@ -236,6 +236,13 @@ fn done<M>(answer: &Response<M>) -> Answer<()> {
     Answer {
         value: (),
         revision: revision_of(answer.metadata()),
+    }
+}
+
+const fn attempt(limit: Duration, since: Option<Revision>) -> Attempt {
+    Attempt {
+        left: Some(limit),
+        since,
     }
 }
 

@@ -1,8 +1,8 @@
 //! The calls of `HostsService`, in the types of `hosts`.
 
-use super::{Answer, CHANGE, Client, READ, STREAM, request, revision_of};
+use super::{Answer, CHANGE, Client, Once, READ, STREAM, request, revision_of};
 use crate::exit::{Failure, reasons};
-use hosts::{ConflictMode, Host, HostId, HostPatch, NewHost, RequestId, Revision};
+use hosts::{ConflictMode, Host, HostId, HostPatch, NewHost, Revision};
 use proto::convert::{Consistency, FileFormat, InvalidMessage, conflict_mode_name};
 use proto::v1;
 use proto::v1::hosts_service_client::HostsServiceClient as Service;
@@ -38,17 +38,17 @@ impl Client {
     pub(crate) async fn add_host(
         &mut self,
         host: &NewHost,
-        id: &RequestId,
+        once: &Once,
     ) -> Result<Answer<Host>, Failure> {
         let what = format!("add {} {}", host.address, host.hostname);
         let message = v1::AddHostRequest::from(host);
         let answer = self
             .change(
                 &what,
-                id,
+                once,
                 Some(self.limit(CHANGE)),
-                async |channel, left| {
-                    let request = request(message.clone(), Some(id), left)?;
+                async |channel, attempt| {
+                    let request = request(message.clone(), Some(&once.id), attempt)?;
                     service(channel).add_host(request).await
                 },
             )
@@ -64,13 +64,13 @@ impl Client {
     ) -> Result<Answer<Host>, Failure> {
         let what = format!("get host {id}");
         let answer = self
-            .read(&what, self.limit(READ), async |channel, left| {
+            .read(&what, self.limit(READ), async |channel, attempt| {
                 let message = v1::GetHostRequest {
                     id: id.to_string(),
                     consistency: consistency.to_wire(),
                 };
                 service(channel)
-                    .get_host(request(message, None, left)?)
+                    .get_host(request(message, None, attempt)?)
                     .await
             })
             .await?;
@@ -83,7 +83,7 @@ impl Client {
         host: HostId,
         patch: &HostPatch,
         expected_version: Option<String>,
-        id: &RequestId,
+        once: &Once,
     ) -> Result<Answer<Host>, Failure> {
         let what = format!("update host {host}");
         let message = v1::UpdateHostRequest {
@@ -93,10 +93,10 @@ impl Client {
         let answer = self
             .change(
                 &what,
-                id,
+                once,
                 Some(self.limit(CHANGE)),
-                async |channel, left| {
-                    let request = request(message.clone(), Some(id), left)?;
+                async |channel, attempt| {
+                    let request = request(message.clone(), Some(&once.id), attempt)?;
                     service(channel).update_host(request).await
                 },
             )
@@ -109,7 +109,7 @@ impl Client {
         &mut self,
         host: HostId,
         expected_version: Option<String>,
-        id: &RequestId,
+        once: &Once,
     ) -> Result<Answer<()>, Failure> {
         let what = format!("delete host {host}");
         let message = v1::DeleteHostRequest {
@@ -119,10 +119,10 @@ impl Client {
         let answer = self
             .change(
                 &what,
-                id,
+                once,
                 Some(self.limit(CHANGE)),
-                async |channel, left| {
-                    let request = request(message.clone(), Some(id), left)?;
+                async |channel, attempt| {
+                    let request = request(message.clone(), Some(&once.id), attempt)?;
                     service(channel).delete_host(request).await
                 },
             )
@@ -143,24 +143,28 @@ impl Client {
         listing: &Listing,
     ) -> Result<Answer<Vec<Host>>, Failure> {
         let entries = self
-            .read("list hosts", self.limit(STREAM), async |channel, left| {
-                let Listing {
-                    filter,
-                    limit,
-                    offset,
-                    consistency,
-                } = listing.clone();
-                let message = v1::ListHostsRequest {
-                    filter,
-                    limit,
-                    offset,
-                    consistency: consistency.to_wire(),
-                };
-                let answer = service(channel)
-                    .list_hosts(request(message, None, left)?)
-                    .await?;
-                collect(answer, |v1::ListHostsResponse { entry }| entry).await
-            })
+            .read(
+                "list hosts",
+                self.limit(STREAM),
+                async |channel, attempt| {
+                    let Listing {
+                        filter,
+                        limit,
+                        offset,
+                        consistency,
+                    } = listing.clone();
+                    let message = v1::ListHostsRequest {
+                        filter,
+                        limit,
+                        offset,
+                        consistency: consistency.to_wire(),
+                    };
+                    let answer = service(channel)
+                        .list_hosts(request(message, None, attempt)?)
+                        .await?;
+                    collect(answer, |v1::ListHostsResponse { entry }| entry).await
+                },
+            )
             .await?;
         many(entries)
     }
@@ -175,13 +179,13 @@ impl Client {
             .read(
                 "search for hosts",
                 self.limit(STREAM),
-                async |channel, left| {
+                async |channel, attempt| {
                     let message = v1::SearchHostsRequest {
                         query: query.to_owned(),
                         consistency: consistency.to_wire(),
                     };
                     let answer = service(channel)
-                        .search_hosts(request(message, None, left)?)
+                        .search_hosts(request(message, None, attempt)?)
                         .await?;
                     collect(answer, |v1::SearchHostsResponse { entry }| entry).await
                 },
@@ -196,13 +200,13 @@ impl Client {
         &mut self,
         file: &[u8],
         mode: ConflictMode,
-        id: &RequestId,
+        once: &Once,
         sent: impl Fn(u64) + Send + Sync + 'static,
     ) -> Result<Answer<Import>, Failure> {
         let chunks = Arc::new(import_chunks(file, mode));
         let sent = Arc::new(sent);
         let (metadata, answers) = self
-            .change("import", id, self.timeout, async |channel, left| {
+            .change("import", once, self.timeout, async |channel, attempt| {
                 let stream = Outgoing {
                     chunks: Arc::clone(&chunks),
                     next: 0,
@@ -210,7 +214,11 @@ impl Client {
                     sent: Arc::clone(&sent),
                 };
                 let answer = service(channel)
-                    .import_hosts(request(tokio_stream::iter(stream), Some(id), left)?)
+                    .import_hosts(request(
+                        tokio_stream::iter(stream),
+                        Some(&once.id),
+                        attempt,
+                    )?)
                     .await?;
                 drain(answer).await
             })
@@ -225,16 +233,20 @@ impl Client {
         consistency: Consistency,
     ) -> Result<Answer<Vec<u8>>, Failure> {
         let (metadata, answers) = self
-            .read("export hosts", self.limit(STREAM), async |channel, left| {
-                let message = v1::ExportHostsRequest {
-                    format: FileFormat::Hosts.to_wire().to_owned(),
-                    consistency: consistency.to_wire(),
-                };
-                let answer = service(channel)
-                    .export_hosts(request(message, None, left)?)
-                    .await?;
-                drain(answer).await
-            })
+            .read(
+                "export hosts",
+                self.limit(STREAM),
+                async |channel, attempt| {
+                    let message = v1::ExportHostsRequest {
+                        format: FileFormat::Hosts.to_wire().to_owned(),
+                        consistency: consistency.to_wire(),
+                    };
+                    let answer = service(channel)
+                        .export_hosts(request(message, None, attempt)?)
+                        .await?;
+                    drain(answer).await
+                },
+            )
             .await?;
         let mut file = Vec::new();
         for v1::ExportHostsResponse { chunk } in answers {

@@ -3,8 +3,10 @@
 
 use super::endpoint::Endpoint;
 use super::tls::{Refusal, Seen, Tls};
+use super::{Once, index_of};
 use crate::exit::{Failure, chain, reasons};
-use hosts::RequestId;
+use hosts::Revision;
+use proto::metadata::REQUEST_SINCE;
 use std::error::Error as _;
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
@@ -20,8 +22,9 @@ pub(super) enum Trouble {
     NotNow(Failure),
     /// The call was sent and its answer never came. A change may be made.
     Lost(String),
-    /// The node itself cannot tell what became of a change.
-    Unsure(Failure),
+    /// The node itself cannot tell what became of a change, which it first
+    /// got when the log was there.
+    Unsure(Failure, Option<Revision>),
     /// The time was over before this node's turn.
     NoTime,
 }
@@ -75,7 +78,10 @@ fn of_status<T>(status: &Status, change: bool) -> Verdict<T> {
         .map(|info| info.reason);
     let failure = Failure::answered(status.code(), reason.as_deref(), status.message());
     match (status.code(), reason.as_deref()) {
-        (_, Some("OUTCOME_UNKNOWN")) if change => Verdict::Elsewhere(Trouble::Unsure(failure)),
+        (_, Some("OUTCOME_UNKNOWN")) if change => {
+            let since = index_of(status.metadata(), REQUEST_SINCE);
+            Verdict::Elsewhere(Trouble::Unsure(failure, since))
+        }
         (_, Some("OUTCOME_UNKNOWN")) => Verdict::Elsewhere(Trouble::NotNow(failure)),
         // A node says so only of a call that it has not taken.
         (Code::Unavailable, Some(_)) => Verdict::Elsewhere(Trouble::NotNow(failure)),
@@ -109,16 +115,19 @@ fn cause_of(status: &Status) -> String {
 /// What was tried for one call.
 pub(super) struct Trials<'a> {
     what: &'a str,
-    request: Option<&'a RequestId>,
+    once: Option<&'a Once>,
+    /// Where the log was before the first attempt, if that is known.
+    since: Option<Revision>,
     tried: Vec<(Endpoint, Trouble)>,
 }
 
 impl<'a> Trials<'a> {
     /// For a change, with its request id.
-    pub(super) fn new(what: &'a str, request: Option<&'a RequestId>) -> Self {
+    pub(super) fn new(what: &'a str, once: Option<&'a Once>) -> Self {
         Self {
             what,
-            request,
+            once,
+            since: once.and_then(|once| once.since),
             tried: Vec::new(),
         }
     }
@@ -126,16 +135,26 @@ impl<'a> Trials<'a> {
     /// Notes what came of one node.
     pub(super) fn note(&mut self, node: &Endpoint, trouble: Trouble) {
         tracing::info!(%node, trouble = %shown(&trouble), "no answer that stands");
+        // Once an attempt was lost without a word, nobody knows any more.
+        if let (Trouble::Unsure(_, since), None) = (&trouble, self.since()) {
+            self.since = *since;
+        }
         self.tried.push((node.clone(), trouble));
+    }
+
+    /// What the next attempt says of those before it.
+    pub(super) fn since(&self) -> Option<Revision> {
+        let unknown = self.perhaps().then_some(Revision::new(0));
+        self.since.or(unknown)
     }
 
     /// Whether a change may have been made already.
     pub(super) fn perhaps(&self) -> bool {
-        self.request.is_some()
+        self.once.is_some()
             && self
                 .tried
                 .iter()
-                .any(|(_, trouble)| matches!(trouble, Trouble::Lost(_) | Trouble::Unsure(_)))
+                .any(|(_, trouble)| matches!(trouble, Trouble::Lost(_) | Trouble::Unsure(..)))
     }
 
     /// What all of it comes to: an unknown outcome before anything else, then
@@ -148,13 +167,17 @@ impl<'a> Trials<'a> {
             .collect();
         let list = list.join("; ");
         let what = self.what;
-        if let Some(request) = self.request.filter(|_| self.perhaps()) {
+        if let (Some(Once { id, .. }), true, Some(since)) =
+            (self.once, self.perhaps(), self.since())
+        {
             return Failure::of(
                 reasons::OUTCOME_UNKNOWN,
                 format!("cannot tell whether it was done: {what} ({list})"),
             )
             .hint(format!(
-                "run the command again with --request-id {request}: it is done once, however often it is sent"
+                "run the command again with --request-id {id} --request-since {since}: it is done once, \
+                 however often it is sent; should nobody know what became of it, see what is there and \
+                 send it anew, without these"
             ));
         }
         let tls = self.tried.iter().find_map(|(_, trouble)| match trouble {
@@ -192,7 +215,7 @@ fn shown(trouble: &Trouble) -> String {
     match trouble {
         Trouble::Unreachable(cause) => cause.clone(),
         Trouble::Tls(refusal) => refusal.to_string(),
-        Trouble::NotNow(failure) | Trouble::Unsure(failure) => failure.message.clone(),
+        Trouble::NotNow(failure) | Trouble::Unsure(failure, _) => failure.message.clone(),
         Trouble::Lost(cause) => format!("sent, and no answer came: {cause}"),
         Trouble::NoTime => "no time left to try it".to_owned(),
     }
@@ -202,6 +225,7 @@ fn shown(trouble: &Trouble) -> String {
 mod tests {
     use super::*;
     use crate::exit::Exit;
+    use hosts::RequestId;
     use tonic_types::ErrorDetails;
 
     fn said(code: Code, reason: &str) -> Status {
@@ -216,12 +240,19 @@ mod tests {
         }
     }
 
-    fn tried(request: Option<&RequestId>, troubles: &[Trouble]) -> Failure {
-        let mut trials = Trials::new("add nas.lan", request);
+    fn tried(once: Option<&Once>, troubles: &[Trouble]) -> Failure {
+        let mut trials = Trials::new("add nas.lan", once);
         for trouble in troubles {
             trials.note(&"a:1".parse().unwrap(), trouble.clone());
         }
         trials.failure()
+    }
+
+    fn once(since: Option<u64>) -> Once {
+        Once {
+            id: RequestId::parse("r-1").unwrap(),
+            since: since.map(Revision::new),
+        }
     }
 
     #[test]
@@ -261,7 +292,7 @@ mod tests {
 
     #[test]
     fn an_unknown_outcome_outweighs_what_follows_it() {
-        let request = RequestId::parse("r-1").unwrap();
+        let request = once(None);
         let unsure = trouble(&said(Code::DeadlineExceeded, "OUTCOME_UNKNOWN"), true).unwrap();
         let refused = Trouble::Unreachable("connection refused".to_owned());
         let failure = tried(Some(&request), &[unsure.clone(), refused.clone()]);
@@ -272,6 +303,46 @@ mod tests {
         // A read has no outcome that could be unknown.
         let lost = Trouble::Lost("broken pipe".to_owned());
         assert_eq!(tried(None, &[lost, refused]).exit, Exit::Unavailable);
+    }
+
+    #[test]
+    fn a_repeat_says_since_when_there_may_have_been_others() {
+        let unsure = |since: Option<u64>| {
+            let mut status = said(Code::DeadlineExceeded, "OUTCOME_UNKNOWN");
+            if let Some(since) = since {
+                status.metadata_mut().insert(REQUEST_SINCE, since.into());
+            }
+            trouble(&status, true).unwrap()
+        };
+        let lost = Trouble::Lost("broken pipe".to_owned());
+        let down = Trouble::Unreachable("connection refused".to_owned());
+        let new = once(None);
+        for (once, troubles, since) in [
+            (&new, vec![down.clone()], None),
+            (&new, vec![unsure(Some(41))], Some(41)),
+            (&new, vec![unsure(Some(41)), lost.clone()], Some(41)),
+            // Whoever lost the first one without a word cannot know.
+            (&new, vec![lost.clone(), unsure(Some(41))], Some(0)),
+            (&new, vec![unsure(None)], Some(0)),
+            (
+                &once(Some(7)),
+                vec![lost.clone(), unsure(Some(41))],
+                Some(7),
+            ),
+        ] {
+            let mut trials = Trials::new("add nas.lan", Some(once));
+            for trouble in &troubles {
+                trials.note(&"a:1".parse().unwrap(), trouble.clone());
+            }
+            assert_eq!(trials.since(), since.map(Revision::new), "{troubles:?}");
+            if let Some(since) = since {
+                let hint = trials.failure().hint.unwrap();
+                assert!(
+                    hint.contains(&format!("--request-since {since}:")),
+                    "{hint}"
+                );
+            }
+        }
     }
 
     #[test]
@@ -287,7 +358,7 @@ mod tests {
     fn the_last_reason_of_a_node_is_kept() {
         let no_quorum = trouble(&said(Code::Unavailable, "NO_QUORUM"), true).unwrap();
         let down = Trouble::Unreachable("connection refused".to_owned());
-        let request = RequestId::parse("r-1").unwrap();
+        let request = once(None);
         let failure = tried(Some(&request), &[no_quorum, down]);
         assert_eq!(failure.exit, Exit::Unavailable);
         assert_eq!(failure.reason, "NO_QUORUM");

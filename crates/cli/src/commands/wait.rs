@@ -2,21 +2,24 @@
 
 use super::request_id;
 use crate::args::host::{Change, Wait};
-use crate::client::{Client, Publication, PublicationState, required};
+use crate::client::{Client, Once, Publication, PublicationState, required};
 use crate::exit::{Failure, reasons};
 use crate::output::Done;
-use hosts::{RequestId, Revision};
+use hosts::Revision;
 
 /// A change on its way: its request id, and how far it is waited for.
 pub(super) struct Request {
-    pub(super) id: RequestId,
+    pub(super) once: Once,
     wait: Option<Wait>,
 }
 
 impl Request {
     pub(super) fn of(change: &Change) -> Result<Self, Failure> {
         Ok(Self {
-            id: request_id(change.request_id.as_ref())?,
+            once: Once {
+                id: request_id(change.request_id.as_ref())?,
+                since: change.request_since,
+            },
             wait: change.wait,
         })
     }
@@ -31,7 +34,7 @@ impl Request {
         let revision = required(revision)?;
         let mut done = Done {
             revision: revision.get(),
-            request_id: self.id.to_string(),
+            request_id: self.once.id.to_string(),
             published: None,
         };
         if self.wait != Some(Wait::Published) {

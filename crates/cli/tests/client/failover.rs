@@ -106,12 +106,15 @@ fn an_unknown_outcome_names_the_request_id_and_exits_with_7() {
     assert_eq!(calls.len(), 2, "asked once more, which may have told");
     let id = calls[0].1.clone().unwrap();
     assert_eq!(calls[1].1.as_ref(), Some(&id));
+    let first = (None, Some(0));
+    assert_eq!((node.sinces()[0], node.sinces()[1]), first, "it was new");
     let hint = ended.error()["hint"].as_str().unwrap().to_owned();
-    assert!(hint.contains(&format!("--request-id {id}")), "{hint}");
+    let both = ["--request-id", &id, "--request-since", "0"];
+    assert!(hint.contains(&both.join(" ")), "{hint}");
 
     // What the hint says works: it was done, and is done once.
     node.mood(Mood::Well);
-    let again = place.run(&[&node.address], &with(&ADD, &["--request-id", &id]));
+    let again = place.run(&[&node.address], &with(&ADD, &both));
     assert_eq!(again.json()["revision"], 1);
     assert_eq!(node.hosts(), 1);
 }
@@ -124,6 +127,33 @@ fn a_node_that_dies_with_a_change_leaves_its_outcome_unknown() {
     let ended = place.run(&[&node.address], &with(&ADD, &["--request-id", "r-1"]));
     ended.refused(7, "OUTCOME_UNKNOWN");
     assert!(ended.stderr.contains("--request-id r-1"));
+}
+
+#[test]
+fn a_repeat_that_no_node_remembers_is_not_made_and_exits_with_7() {
+    let place = Place::new();
+    let node = place.node();
+    let add = with(&ADD, &["--request-id", "r-1"]);
+    place.run(&[&node.address], &add).json();
+    node.is_changed(hosts::limits::REQUESTS_MAX);
+    let before = node.hosts();
+    let old = with(&add, &["--request-since", "0"]);
+    let ended = place.run(&[&node.address], &old);
+    ended.refused(7, "OUTCOME_UNKNOWN");
+    assert!(
+        ended.stderr.contains("oldest of the 16384"),
+        "{}",
+        ended.stderr
+    );
+    assert_eq!(node.hosts(), before);
+
+    // What may have been sent since the oldest of them is known for sure.
+    let other = ["host", "add", "--ip", "10.0.0.8", "--hostname", "tv.lan"];
+    let recent = ["--request-id", "r-2", "--request-since", "1000"];
+    place.run(&[&node.address], &with(&other, &recent)).json();
+    assert_eq!(node.hosts(), before + 1);
+    let alone = place.run(&[&node.address], &with(&ADD, &["--request-since", "0"]));
+    alone.refused(2, "INVALID_ARGUMENT");
 }
 
 #[test]

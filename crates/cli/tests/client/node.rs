@@ -5,8 +5,8 @@ use crate::pki::Pair;
 use futures::stream::{self, BoxStream, StreamExt as _};
 use hosts::format::{hosts_file, render};
 use hosts::{
-    Actor, Answer, Command, ConflictMode, Decision, Host, Outcome, Projection, Query, Rejection,
-    RequestId, Revision, Stamp, Timestamp, View,
+    Actor, Address, Answer, Command, ConflictMode, Decision, Host, Hostname, NewHost, Outcome,
+    Projection, Query, Rejection, RequestId, Revision, Stamp, Timestamp, View,
 };
 use proto::cluster as pb;
 use proto::cluster::cluster_service_server::{ClusterService, ClusterServiceServer};
@@ -57,6 +57,8 @@ struct State {
     mood: Mutex<Mood>,
     /// Method and request id of every call.
     calls: Mutex<Vec<(&'static str, Option<String>)>>,
+    /// Since when each of them may have been sent before.
+    sinces: Mutex<Vec<Option<u64>>>,
     /// Hears of every call as it comes.
     calling: Mutex<mpsc::Sender<&'static str>>,
     /// What `WaitPublished` answers.
@@ -74,6 +76,7 @@ impl Node {
             projection: Mutex::new(Projection::new()),
             mood: Mutex::new(Mood::Well),
             calls: Mutex::default(),
+            sinces: Mutex::default(),
             calling: Mutex::new(calling),
             published: Mutex::default(),
             die: die.clone(),
@@ -122,6 +125,26 @@ impl Node {
         *self.service.0.published.lock().unwrap() = outcomes;
     }
 
+    /// Makes so many changes, as another client would.
+    pub(crate) fn is_changed(&self, times: usize) {
+        for n in 0..times {
+            let host = format!("192.168.{}.{}", n / 250, n % 250 + 1);
+            let host = NewHost::new(
+                Address::parse(&host).unwrap(),
+                Hostname::parse("busy.lan").unwrap(),
+            );
+            let command = Command::AddHost(host);
+            let id = format!("busy-{n}");
+            let since = self.service.since();
+            self.service.decide(Some(id), since, &command).unwrap();
+        }
+    }
+
+    /// Since when the calls so far may have been sent before.
+    pub(crate) fn sinces(&self) -> Vec<Option<u64>> {
+        self.service.0.sinces.lock().unwrap().clone()
+    }
+
     pub(crate) fn calls(&self) -> Vec<(&'static str, Option<String>)> {
         self.service.0.calls.lock().unwrap().clone()
     }
@@ -162,6 +185,7 @@ fn rejected(rejection: &Rejection) -> Status {
         Rejection::NotFound { .. } => Code::NotFound,
         Rejection::Duplicate { .. } | Rejection::ImportConflicts { .. } => Code::AlreadyExists,
         Rejection::VersionMismatch { .. } => Code::Aborted,
+        Rejection::RequestForgotten { .. } => Code::DeadlineExceeded,
         _ => Code::InvalidArgument,
     };
     refused(code, rejection.reason(), rejection)
@@ -174,11 +198,14 @@ impl Service {
         method: &'static str,
         request: &Request<M>,
     ) -> Result<Option<String>, Status> {
-        let id = request
-            .metadata()
-            .get(metadata::REQUEST_ID)
-            .map(|value| value.to_str().unwrap().to_owned());
+        let beside = |key| {
+            let value = request.metadata().get(key)?;
+            Some(value.to_str().unwrap().to_owned())
+        };
+        let id = beside(metadata::REQUEST_ID);
         self.0.calls.lock().unwrap().push((method, id.clone()));
+        let since = beside(metadata::REQUEST_SINCE).map(|since| since.parse().unwrap());
+        self.0.sinces.lock().unwrap().push(since);
         // Most tests do not listen.
         self.0.calling.lock().unwrap().send(method).ok();
         let mood = *self.0.mood.lock().unwrap();
@@ -194,31 +221,50 @@ impl Service {
         }
     }
 
+    /// Since when the call at hand may have been sent before.
+    fn since(&self) -> Revision {
+        let said = self.0.sinces.lock().unwrap().last().copied().flatten();
+        let applied = self.0.projection.lock().unwrap().revision();
+        said.map_or(applied, Revision::new)
+    }
+
     /// Makes a change as the core does, and loses the answer if the mood is so.
     async fn change(&self, id: Option<String>, command: Command) -> Result<Answer, Status> {
-        let answer = self.decide(id, &command).map_err(|r| rejected(&r))?;
+        let since = self.since();
+        let answer = self.decide(id, since, &command).map_err(|r| rejected(&r))?;
         let mood = *self.0.mood.lock().unwrap();
         match mood {
             Mood::Dies => {
                 self.0.die.send(()).unwrap();
                 std::future::pending().await
             }
-            Mood::Unsure => Err(refused(
-                Code::DeadlineExceeded,
-                "OUTCOME_UNKNOWN",
-                "leadership was lost",
-            )),
+            Mood::Unsure => {
+                let mut status = refused(
+                    Code::DeadlineExceeded,
+                    "OUTCOME_UNKNOWN",
+                    "leadership was lost",
+                );
+                let since = since.get().into();
+                status.metadata_mut().insert(metadata::REQUEST_SINCE, since);
+                Err(status)
+            }
             _ => Ok(answer),
         }
     }
 
-    fn decide(&self, id: Option<String>, command: &Command) -> Result<Answer, Rejection> {
+    fn decide(
+        &self,
+        id: Option<String>,
+        since: Revision,
+        command: &Command,
+    ) -> Result<Answer, Rejection> {
         let mut projection = self.0.projection.lock().unwrap();
         let next = Revision::new(projection.revision().get() + 1);
         let stamp = Stamp {
             at: Timestamp::from_millis(1_795_197_600_000 + next.get()),
             by: "admin:alice".parse::<Actor>().unwrap(),
             request: RequestId::parse(&id.unwrap()).unwrap(),
+            since: Some(since),
             fingerprint: command.fingerprint(),
             seed: u128::from(next.get()) << 32,
         };

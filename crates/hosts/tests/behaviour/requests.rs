@@ -99,6 +99,78 @@ fn the_oldest_request_goes_when_the_table_is_full() {
 }
 
 #[test]
+fn what_was_first_sent_before_the_oldest_request_is_neither_done_nor_refused() {
+    let mut world = World::new();
+    let nas = world.add("10.0.0.7 nas.lan");
+    let tv = Command::AddHost(row("10.0.0.8 tv.lan"));
+    let first = world.stamp(&tv);
+    assert_eq!(first.since, Some(Revision::new(1)));
+    // Two leaders decide the same request before either entry is applied.
+    let [one, other] = [1, 2].map(|seed| {
+        let stamp = hosts::Stamp {
+            seed,
+            ..first.clone()
+        };
+        match decide(&world.hosts, &tv, stamp) {
+            Ok(Decision::Commit(change)) => change,
+            other => panic!("not a change: {other:?}"),
+        }
+    });
+    let done = world.apply(&one).unwrap().answer.revision;
+    for enabled in [false, true].into_iter().cycle().take(REQUESTS_MAX) {
+        let reached = decide(&world.hosts, &tv, first.clone());
+        assert!(matches!(reached, Ok(Decision::Answered(_))), "{reached:?}");
+        let patch = HostPatch {
+            enabled: Some(enabled),
+            ..HostPatch::default()
+        };
+        world.update(nas.id, patch).unwrap();
+    }
+    let hosts = world.lines();
+    assert_eq!(reason(world.apply(&other)), "OUTCOME_UNKNOWN");
+    // Not DUPLICATE either, which it would be because of itself.
+    let again = decide(&world.hosts, &tv, first.clone());
+    assert_eq!(reason(again), "OUTCOME_UNKNOWN");
+    assert_eq!(world.lines(), hosts);
+
+    // From the oldest one on, what is not there was never accepted.
+    let oldest = world.hosts.requests().next().unwrap().answer.revision;
+    assert_eq!(oldest.get(), done.get() + 1);
+    let radio = Command::AddHost(row("10.0.0.9 radio.lan"));
+    let sent = |since| hosts::Stamp {
+        since,
+        fingerprint: radio.fingerprint(),
+        ..first.clone()
+    };
+    let too_old = decide(
+        &world.hosts,
+        &radio,
+        sent(Some(Revision::new(done.get() - 1))),
+    );
+    assert_eq!(reason(too_old), "OUTCOME_UNKNOWN");
+    for since in [
+        Some(done),
+        Some(oldest),
+        Some(Revision::new(u64::MAX)),
+        None,
+    ] {
+        let decided = decide(&world.hosts, &radio, sent(since));
+        assert!(matches!(decided, Ok(Decision::Commit(_))), "{since:?}");
+    }
+}
+
+#[test]
+fn a_table_that_has_forgotten_nothing_takes_a_request_of_any_age() {
+    let mut world = World::new();
+    world.add("10.0.0.7 nas.lan");
+    let tv = Command::AddHost(row("10.0.0.8 tv.lan"));
+    let mut stamp = world.stamp(&tv);
+    stamp.since = Some(Revision::default());
+    let decided = decide(&world.hosts, &tv, stamp);
+    assert!(matches!(decided, Ok(Decision::Commit(_))), "{decided:?}");
+}
+
+#[test]
 fn equal_commands_have_equal_fingerprints_and_others_have_others() {
     let host = row("10.0.0.7 nas.lan a.lan # x");
     let id = hosts::HostId::from_u128(7);

@@ -34,6 +34,7 @@ impl World {
             at: Timestamp::from_millis(self.clock),
             by: "editor:alice".parse().expect("an actor"),
             request: RequestId::parse(&format!("r{}", self.requests)).expect("a request id"),
+            since: Some(Revision::new(self.index)),
             fingerprint: command.fingerprint(),
             seed: u128::from(self.requests) << 32,
         }

@@ -9,7 +9,7 @@ use super::{
 use crate::{
     aside::aside,
     clock::Clock,
-    forward::{Router, WriteError},
+    forward::{Router, Since, WriteError},
     limits,
     publish::Published,
     reads::Reads,
@@ -87,8 +87,13 @@ impl HostsApi {
         deadline: Instant,
     ) -> Result<Result<Answer, WriteError>, Status> {
         let request = metadata::request_id(metadata, &*self.clock)?;
+        let since = match metadata::request_since(metadata)? {
+            Some(since) => Since::Known(since),
+            None => Since::New(Revision::new(self.reads.local().index().unwrap_or(0))),
+        };
         let command = Arc::new(command);
-        Ok(self.router.write(command, by, request, deadline).await)
+        let written = self.router.write(command, by, request, since, deadline);
+        Ok(written.await)
     }
 
     async fn view(

@@ -4,7 +4,7 @@
 use super::status;
 use crate::{clock::Clock, limits};
 use hosts::{RequestId, Revision};
-use proto::metadata::{APPLIED, NODE, REQUEST_ID, REVISION};
+use proto::metadata::{APPLIED, NODE, REQUEST_ID, REQUEST_SINCE, REVISION};
 use raft_store::Applied;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -24,6 +24,18 @@ pub(super) fn request_id(metadata: &MetadataMap, clock: &dyn Clock) -> Result<Re
         Some(value) => String::from_utf8_lossy(value.as_bytes()).into_owned(),
     };
     RequestId::parse(&text).map_err(|cause| status::invalid(&cause))
+}
+
+/// Since when this request may have been sent before; `None` says that it is new.
+///
+/// # Errors
+/// `INVALID_ARGUMENT` when it is not a log index.
+pub(super) fn request_since(metadata: &MetadataMap) -> Result<Option<Revision>, Status> {
+    let Some(value) = metadata.get(REQUEST_SINCE) else {
+        return Ok(None);
+    };
+    let index: Result<Revision, _> = String::from_utf8_lossy(value.as_bytes()).parse();
+    index.map(Some).map_err(|cause| status::invalid(&cause))
 }
 
 /// When the caller stops waiting: its `grpc-timeout`, else `default`.

@@ -16,7 +16,7 @@ use crate::{
     raft::{Raft, ReadIndexError, known_leader, read_index},
 };
 use bytes::{Bytes, BytesMut};
-use hosts::{Actor, RequestId};
+use hosts::{Actor, RequestId, Revision};
 use openraft::errors::RaftError;
 use proto::{
     cluster::PublishOutcome,
@@ -136,6 +136,7 @@ impl PeerService for PeerApi {
             actor,
             request,
             command_bytes,
+            since,
         } = head;
         self.check(from, route.as_ref())?;
         let by: Actor = actor.parse().map_err(|error| status::invalid(&error))?;
@@ -149,6 +150,7 @@ impl PeerService for PeerApi {
             command,
             by,
             request,
+            since: since.map(Revision::new),
             deadline,
         };
         let outcome = self.router.write_here(submission).await;

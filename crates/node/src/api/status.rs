@@ -7,6 +7,7 @@
 use super::auth::Need;
 use crate::forward::{ReadError, WriteError};
 use hosts::{Actor, Rejection};
+use proto::metadata::REQUEST_SINCE;
 use std::{collections::HashMap, error::Error, fmt::Display};
 use tonic::{Code, Status, codegen::http};
 use tonic_types::{ErrorDetails, StatusExt as _};
@@ -91,6 +92,8 @@ pub fn rejected(rejection: &Rejection) -> Status {
         | Rejection::ImportTooLarge { .. }
         | Rejection::ChangeTooLarge { .. } => Code::ResourceExhausted,
         Rejection::RequestReused { .. } => Code::InvalidArgument,
+        // It may have been done before: never a refusal that clients act upon.
+        Rejection::RequestForgotten { .. } => Code::DeadlineExceeded,
     };
     refused(code, rejection.reason(), rejection)
 }
@@ -103,7 +106,12 @@ pub fn write_failed(error: &WriteError) -> Status {
         WriteError::NoLeader(_) => refused(Code::Unavailable, "NO_QUORUM", error),
         WriteError::TooLong(_) => too_large(error),
         // Never UNAVAILABLE: clients repeat that without a thought.
-        WriteError::Unknown => refused(Code::DeadlineExceeded, "OUTCOME_UNKNOWN", error),
+        WriteError::Unknown { since } => {
+            let mut status = refused(Code::DeadlineExceeded, "OUTCOME_UNKNOWN", error);
+            let metadata = status.metadata_mut();
+            metadata.insert(REQUEST_SINCE, since.get().into());
+            status
+        }
         WriteError::Stopped => refused(Code::Unavailable, "SHUTTING_DOWN", error),
         WriteError::Garbled { .. } => {
             refused(Code::DeadlineExceeded, "OUTCOME_UNKNOWN", chain(error))

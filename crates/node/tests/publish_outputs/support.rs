@@ -84,6 +84,7 @@ impl History {
             at: Timestamp::from_millis(self.next),
             by: "admin:test".parse().unwrap(),
             request: format!("request-{}", self.next).parse().unwrap(),
+            since: None,
             fingerprint: command.fingerprint(),
             seed: u128::from(self.next),
         };

@@ -8,6 +8,7 @@
 )]
 
 mod imports;
+mod once;
 mod peers;
 mod quorum;
 mod reads;

@@ -119,6 +119,7 @@ async fn a_forwarded_command_is_judged_again_where_it_arrives() {
             actor: actor.into(),
             request: id.into(),
             command_bytes: promised as u64,
+            since: None,
         };
         let message = ForwardRequest {
             head: Some(head),
@@ -181,6 +182,7 @@ async fn call_all(
         actor: "editor:bob".into(),
         request: "a".into(),
         command_bytes: 1,
+        since: None,
     };
     let forward = ForwardRequest {
         head: Some(head),

@@ -6,7 +6,7 @@ mod network;
 pub(crate) use cluster::{As, Cluster, EDITOR, address, in_time, issue_node, text, until};
 
 use proto::{
-    metadata::{APPLIED, REQUEST_ID, REVISION},
+    metadata::{APPLIED, REQUEST_ID, REQUEST_SINCE, REVISION},
     v1::{self, hosts_service_client::HostsServiceClient},
 };
 use std::fmt::Debug;
@@ -36,6 +36,13 @@ pub(crate) fn with_id<T>(message: T, id: &str) -> Request<T> {
     let mut request = Request::new(message);
     let id = id.parse().unwrap();
     request.metadata_mut().insert(REQUEST_ID, id);
+    request
+}
+
+/// A request that may have been sent before, and not before the log was at `since`.
+pub(crate) fn repeated<T>(message: T, id: &str, since: u64) -> Request<T> {
+    let mut request = with_id(message, id);
+    request.metadata_mut().insert(REQUEST_SINCE, since.into());
     request
 }
 

@@ -116,7 +116,7 @@ struct RejectionRecord {
     format: u32,
     #[prost(
         oneof = "RejectionShape",
-        tags = "2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13"
+        tags = "2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14"
     )]
     rejection: Option<RejectionShape>,
 }
@@ -147,6 +147,8 @@ enum RejectionShape {
     ChangeTooLarge(OverShape),
     #[prost(message, tag = "13")]
     RevisionBehind(BehindShape),
+    #[prost(string, tag = "14")]
+    RequestForgotten(String),
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -242,6 +244,9 @@ fn rejection_shape(rejection: &Rejection) -> RejectionShape {
         Rejection::RequestKnown { request } => {
             RejectionShape::RequestKnown(request.as_str().to_owned())
         }
+        Rejection::RequestForgotten { request } => {
+            RejectionShape::RequestForgotten(request.as_str().to_owned())
+        }
         Rejection::Moved { id } => RejectionShape::Moved(host_id_bytes(*id)),
         Rejection::ImportConflicts { shown, total } => {
             RejectionShape::ImportConflicts(ConflictsShape {
@@ -296,6 +301,9 @@ fn rejection_from(shape: RejectionShape) -> Result<Rejection, Flaw> {
         },
         RejectionShape::RequestKnown(request) => Rejection::RequestKnown {
             request: request_from("request_known", &request)?,
+        },
+        RejectionShape::RequestForgotten(request) => Rejection::RequestForgotten {
+            request: request_from("request_forgotten", &request)?,
         },
         RejectionShape::Moved(id) => Rejection::Moved {
             id: host_id_from("moved", &id)?,

@@ -89,6 +89,8 @@ struct StampShape {
     fingerprint: Bytes,
     #[prost(bytes = "bytes", tag = "5")]
     seed: Bytes,
+    #[prost(uint64, optional, tag = "6")]
+    since: Option<u64>,
 }
 
 fn stamp_shape(stamp: &Stamp) -> StampShape {
@@ -96,6 +98,7 @@ fn stamp_shape(stamp: &Stamp) -> StampShape {
         at,
         by,
         request,
+        since,
         fingerprint,
         seed,
     } = stamp;
@@ -105,6 +108,7 @@ fn stamp_shape(stamp: &Stamp) -> StampShape {
         request: request.as_str().to_owned(),
         fingerprint: fingerprint_bytes(fingerprint),
         seed: id_bytes(*seed),
+        since: since.map(Revision::get),
     }
 }
 
@@ -115,12 +119,14 @@ fn stamp_from(
         request,
         fingerprint,
         seed,
+        since,
     }: StampShape,
 ) -> Result<Stamp, Flaw> {
     Ok(Stamp {
         at: Timestamp::from_millis(at),
         by: actor_from("by", &by)?,
         request: request_from("request", &request)?,
+        since: since.map(Revision::new),
         fingerprint: fingerprint_from("fingerprint", &fingerprint)?,
         seed: id("seed", &seed)?,
     })

@@ -109,6 +109,7 @@ fn decided(model: &Projection, command: &Command, number: u64) -> Change {
         at: Timestamp::from_millis(1_700_000_000_000 + number),
         by: "editor:test".parse().unwrap(),
         request: RequestId::parse(&format!("request-{number}")).unwrap(),
+        since: None,
         fingerprint: command.fingerprint(),
         seed: u128::from(number) << 32,
     };

@@ -183,6 +183,7 @@ fn change() -> Change {
             at: Timestamp::from_millis(1_795_197_600_456),
             by: "admin:alice".parse().unwrap(),
             request: RequestId::parse("01J0000000000000000000000A").unwrap(),
+            since: None,
             fingerprint: Fingerprint::from_bytes([7; 16]),
             seed: 0xFEDC_BA98,
         },
@@ -249,6 +250,19 @@ fn proposals_and_payloads_keep_their_bytes() {
             record::decode_proposal,
         );
     }
+    // Later than the others: entries without it are read, and mean what they meant.
+    let mut since = change();
+    since.stamp.since = Some(Revision::new(39));
+    let since = Proposal::Change {
+        term: 3,
+        change: since,
+    };
+    frozen(
+        "proposal_since",
+        &since,
+        record::encode_proposal,
+        record::decode_proposal,
+    );
     let replies = [
         ("reply_added", Reply::Added(id(1))),
         ("reply_deleted", Reply::Deleted(id(1))),
@@ -393,7 +407,10 @@ fn rejections() -> Vec<Rejection> {
         Rejection::RequestReused {
             request: request.clone(),
         },
-        Rejection::RequestKnown { request },
+        Rejection::RequestKnown {
+            request: request.clone(),
+        },
+        Rejection::RequestForgotten { request },
         Rejection::Moved { id: id(2) },
         Rejection::ImportConflicts {
             shown: vec![

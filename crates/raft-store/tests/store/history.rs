@@ -121,6 +121,7 @@ pub(crate) fn decided(model: &Projection, command: &Command, number: u32) -> Cha
         at: Timestamp::from_millis(1_700_000_000_000 + u64::from(number)),
         by: "editor:test".parse().unwrap(),
         request: RequestId::parse(&format!("request-{number}")).unwrap(),
+        since: None,
         fingerprint: command.fingerprint(),
         seed: u128::from(number) << 32,
     };

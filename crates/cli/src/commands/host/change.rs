@@ -25,7 +25,7 @@ pub(super) async fn add(add: Add, client: &mut Client, output: &Output) -> Resul
         ..NewHost::new(ip, hostname)
     };
     let request = Request::of(&change)?;
-    let answer = client.add_host(&host, &request.id).await?;
+    let answer = client.add_host(&host, &request.once).await?;
     report(Outcome::Added, answer, request, client, output).await
 }
 
@@ -45,7 +45,7 @@ pub(super) async fn update(
     let request = Request::of(&change)?;
     let id = resolve::id(client, &host).await?;
     let answer = client
-        .update_host(id, &patch, if_version, &request.id)
+        .update_host(id, &patch, if_version, &request.once)
         .await
         .map_err(|failure| by_id_next_time(failure, id))?;
     report(Outcome::Updated, answer, request, client, output).await
@@ -77,7 +77,7 @@ pub(super) async fn delete(
     };
     let deleted = match resolve::id(client, &host).await {
         Ok(id) => client
-            .delete_host(id, if_version, &request.id)
+            .delete_host(id, if_version, &request.once)
             .await
             .map(|answer| (id, answer))
             .map_err(|failure| by_id_next_time(failure, id)),

@@ -31,7 +31,7 @@ pub(super) async fn run(
     let bar = output.progress(size);
     bar.set_message("sending");
     let answer = client
-        .import_hosts(&file, mode, &request.id, {
+        .import_hosts(&file, mode, &request.once, {
             let bar = bar.clone();
             move |sent| {
                 bar.set_position(sent);
