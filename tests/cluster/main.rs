@@ -15,6 +15,7 @@
 mod certificates;
 mod dev;
 mod kill;
+mod large;
 mod pause;
 mod quorum;
 mod snapshot;
