@@ -34,13 +34,15 @@ impl Pace {
 
     /// The earliest moment for an attempt at `revision`; it may have passed.
     ///
-    /// `None`: at once. Between two attempts lies the debounce, or as long as
-    /// the first of them took, so that a large file on a slow router does not
-    /// keep it busy all the time. After a failure the wait doubles, but a new
+    /// `None`: at once. Between two attempts lies the debounce, or three times
+    /// what the first of them took, so that a large file takes a quarter of a
+    /// core at most while changes come. After a failure the wait doubles, but a new
     /// revision is worth an attempt of its own.
     pub(super) fn next(&self, revision: Revision) -> Option<Instant> {
         let last = self.last.as_ref()?;
-        let rest = self.debounce.max(last.took.min(REST_MAX));
+        let rest = self
+            .debounce
+            .max(last.took.saturating_mul(RESTS).min(REST_MAX));
         let wait = match self.failures {
             0 => rest,
             _ if revision != last.revision => rest,
@@ -68,6 +70,8 @@ impl Pace {
     }
 }
 
+/// How many times as long as the attempt the rest after it is.
+const RESTS: u32 = 3;
 /// The longest rest after an attempt that succeeded, however long it took.
 const REST_MAX: Duration = Duration::from_secs(1);
 /// The wait after the first failure: many are over in a moment.
@@ -96,9 +100,9 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn after_a_long_attempt_the_rest_is_as_long_but_bounded() {
+    async fn after_a_long_attempt_the_rest_is_longer_but_bounded() {
         let mut pace = Pace::new(DEBOUNCE);
-        for (took, rest) in [(20, 50), (300, 300), (5_000, 1_000)].map(millis) {
+        for (took, rest) in [(10, 50), (20, 60), (300, 900), (5_000, 1_000)].map(millis) {
             let began = Instant::now();
             tokio::time::advance(took).await;
             pace.ended(Revision::new(1), began, true);
