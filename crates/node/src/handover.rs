@@ -2,7 +2,8 @@
 //! for an election.
 
 use crate::{limits, peers::Peers, raft::Raft};
-use openraft::async_runtime::WatchReceiver as _;
+use openraft::{async_runtime::WatchReceiver as _, errors::Fatal};
+use raft_store::raft::TypeConfig;
 
 /// If this node leads, has the reachable voter that is furthest along take
 /// over, and waits until it has, [`limits::HANDOVER_TIME`] at the most. Without
@@ -21,20 +22,19 @@ pub async fn hand_over(raft: &Raft, peers: &Peers, own: u64) {
             .map(|(_, voter)| voter)
     };
     let Some(successor) = successor else { return };
-    if let Err(error) = raft.trigger().transfer_leader(successor).await {
-        tracing::warn!(%error, "leadership cannot be handed over");
-        return;
-    }
     let moved = async {
+        // Waits, too, where Raft is kept by the disk.
+        raft.trigger().transfer_leader(successor).await?;
         while metrics
             .borrow_watched()
             .current_leader
             .is_none_or(|leader| leader == own)
         {
             if metrics.changed().await.is_err() {
-                return;
+                break;
             }
         }
+        Ok::<(), Fatal<TypeConfig>>(())
     };
     // Where all nodes stop at once, the successor goes before it takes over.
     let gone = async {
@@ -44,7 +44,10 @@ pub async fn hand_over(raft: &Raft, peers: &Peers, own: u64) {
         }
     };
     tokio::select! {
-        () = moved => tracing::info!(to = successor, "leadership handed over"),
+        moved = moved => match moved {
+            Ok(()) => tracing::info!(to = successor, "leadership handed over"),
+            Err(error) => tracing::warn!(%error, "leadership cannot be handed over"),
+        },
         () = gone => tracing::info!(to = successor, "the successor is gone; no handover"),
         () = tokio::time::sleep(limits::HANDOVER_TIME) => {
             tracing::warn!(to = successor, "leadership was not taken over in time");

@@ -181,11 +181,20 @@ impl Leader {
         )
     }
 
-    /// Proposes until told to stop; what is in flight then is answered still.
+    /// Proposes until told to stop. What is in flight then has had its time
+    /// while the port closed, and without a majority would never come back:
+    /// its callers get [`ProposeError::Unknown`].
     ///
     /// # Errors
     /// Raft has stopped under it.
     pub async fn run(mut self, stop: CancellationToken) -> PartResult {
+        tokio::select! {
+            ended = self.serve() => ended,
+            () = stop.cancelled() => Ok(()),
+        }
+    }
+
+    async fn serve(&mut self) -> PartResult {
         loop {
             tokio::select! {
                 Some(landed) = self.in_flight.next() => self.land(landed).await?,
@@ -193,14 +202,8 @@ impl Leader {
                     Some(pending) => self.take(pending).await?,
                     None => return Ok(()),
                 },
-                () = stop.cancelled() => break,
             }
         }
-        self.queue.close();
-        while let Some(landed) = self.in_flight.next().await {
-            self.land(landed).await?;
-        }
-        Ok(())
     }
 
     /// Decides one command on the projection as it is now.

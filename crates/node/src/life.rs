@@ -1,9 +1,12 @@
 //! The life of a node: from its configuration to its last flush.
 //!
-//! Start: certificates, store, Raft, port, parts. Stop: leadership is handed
-//! over while calls still finish, then the port closes, Raft stops, the file
-//! being written is finished and the store is flushed. A part that ends early
-//! takes the same road, and its name is in the error.
+//! Start: certificates, store, Raft, port, parts. Stop, in [`stop`]:
+//! leadership is handed over while calls still finish, the port closes, the
+//! parts stop – the file being written is finished –, then Raft, and the store
+//! is flushed. A part that ends early takes the same road, and its name is in
+//! the error.
+
+mod stop;
 
 use crate::{
     accept,
@@ -14,7 +17,6 @@ use crate::{
     connect::{Dialer, Timing},
     formation::{Formation, FormationError, must_not_be_emptied},
     forward::Router,
-    handover,
     identity::Peer,
     leader::Leader,
     limits,
@@ -41,7 +43,7 @@ use raft_store::{
     state::StateFault,
 };
 use std::{future::Future, io, net::SocketAddr, path::PathBuf, sync::Arc};
-use tokio::{sync::watch, time::Instant};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Server;
 use tower::util::MapResponseLayer;
@@ -376,35 +378,6 @@ impl Node {
             peers: others,
             store: keeper,
         })
-    }
-
-    /// The orderly road down; every step has its bound.
-    async fn stop(mut self) -> Result<(), NodeError> {
-        let deadline = Instant::now() + limits::STOP_TIME;
-        handover::hand_over(&self.raft, &self.peers, self.serving.id).await;
-        self.port.cancel();
-        let closed = self.port_closed.wait_for(|closed| *closed);
-        if tokio::time::timeout(limits::CALLS_END_TIME, closed)
-            .await
-            .is_err()
-        {
-            tracing::warn!("calls that did not end in time are cut off");
-        }
-        let parts = self
-            .tasks
-            .stop(deadline.saturating_duration_since(Instant::now()))
-            .await;
-        if let Err(error) = self.raft.shutdown().await {
-            tracing::warn!(%error, "raft did not stop cleanly");
-        }
-        let store = self.store;
-        let closed = tokio::task::spawn_blocking(move || store.close()).await;
-        closed
-            .map_err(|gone| NodeError::Close(gone.into()))?
-            .map_err(|fault| NodeError::Close(fault.into()))?;
-        parts?;
-        tracing::info!("stopped");
-        Ok(())
     }
 }
 

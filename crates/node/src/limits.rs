@@ -48,9 +48,18 @@ pub const IMPORT_TIME: Duration = Duration::from_secs(300);
 /// The longest deadline a caller may name; what takes longer is asked again.
 pub const CALL_TIME_MAX: Duration = Duration::from_secs(600);
 
-/// How long a stop may take: calls finish, leadership moves, files are
-/// flushed. Service managers kill after 90 s by default.
+/// How long calls and parts may take to stop: leadership moves, calls finish,
+/// files are written. With Raft and the store after them a stop takes less
+/// than 40 s; service managers kill after 90 s by default.
 pub const STOP_TIME: Duration = Duration::from_secs(20);
+
+/// How long Raft may take to stop. It takes milliseconds, unless the disk
+/// keeps it.
+pub const RAFT_STOP_TIME: Duration = Duration::from_secs(5);
+
+/// How long the store may take to flush what is queued: some MiB, on flash
+/// that is busy. A disk that hangs has no end of its own.
+pub const STORE_CLOSE_TIME: Duration = Duration::from_secs(10);
 
 /// How long open calls may take to end when a node stops. Writes take
 /// milliseconds; a client that never finishes, or a peer that lost power, must

@@ -11,6 +11,7 @@ use std::{
     path::Path,
     process::ExitCode,
     thread,
+    time::Duration,
 };
 use tokio::{
     runtime,
@@ -19,6 +20,10 @@ use tokio::{
 
 /// The configuration is wrong; no port was bound (`EX_USAGE` of sysexits.h).
 const BAD_CONFIGURATION: u8 = 64;
+
+/// How long threads that are still busy when the node has ended may take: it
+/// has waited for all that matters.
+const LEFT_BEHIND_TIME: Duration = Duration::from_secs(1);
 
 /// Runs the node of the configuration at `path`.
 pub(crate) fn run(path: &Path) -> ExitCode {
@@ -87,6 +92,8 @@ fn live(config: Config) -> Result<(), Ended> {
         })
         .await
     });
+    // What the node has left behind hangs in the disk, and ends with the process.
+    runtime.shutdown_timeout(LEFT_BEHIND_TIME);
     served.map_err(|error| Ended::Node(Box::new(error)))
 }
 

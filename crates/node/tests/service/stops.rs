@@ -1,7 +1,7 @@
 //! A node that stops in order hands over what it leads and cuts nobody off
 //! that can still be served.
 
-use crate::support::{Cluster, add, added, chunks, listed};
+use crate::support::{Cluster, add, added, address, chunks, listed, reason, until};
 use std::{
     sync::atomic::{AtomicBool, AtomicU32, Ordering},
     time::{Duration, Instant},
@@ -73,4 +73,36 @@ async fn a_call_that_never_ends_does_not_keep_a_node_from_stopping_well() {
         answer = import => panic!("{answer:?}"),
         took = stop => assert!(took < Duration::from_secs(15), "{took:?}"),
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_write_that_no_majority_takes_does_not_keep_a_leader_from_stopping_well() {
+    let mut cluster = Cluster::of(3).await;
+    let leader = cluster.leader().await;
+    let client = &mut cluster.editor(leader);
+    added(client, "10.0.0.1", "a.lan").await;
+    let before = cluster.node(leader).await.last_log_index;
+    for id in cluster.followers().await {
+        cluster.wire.cut_off(&address(id));
+    }
+    let write = async {
+        let mut request = tonic::Request::new(add("10.0.0.2", "b.lan"));
+        request.set_timeout(Duration::from_secs(60));
+        client.add_host(request).await
+    };
+    let stop = async {
+        // It leads as far as it knows, and appends.
+        until(async || cluster.node(leader).await.last_log_index > before).await;
+        let asked = Instant::now();
+        cluster.stop(leader).await.unwrap();
+        asked.elapsed()
+    };
+    let (written, took) = tokio::join!(write, stop);
+    assert!(took < Duration::from_secs(15), "{took:?}");
+    let status = written.unwrap_err();
+    assert_eq!(reason(&status), "OUTCOME_UNKNOWN", "{status:?}");
+    for id in 1..=3 {
+        cluster.wire.mend(&address(id));
+    }
+    cluster.end().await;
 }
