@@ -37,7 +37,7 @@ pub(super) fn read(
             Err(failure) => {
                 let mut state = shared.state();
                 if missing.iter().all(|missing| missing.is_still_there(&state)) {
-                    return Err(state.fail(failure).into());
+                    return Err(shared.fail(&mut state, failure).into());
                 }
                 // Purged or cut off while it was read: look again.
             }

@@ -96,11 +96,6 @@ impl State {
         self.ticket += 1;
         self.ticket
     }
-
-    /// Keeps the first failure, and says which one that is.
-    pub(super) fn fail(&mut self, failure: LogFailure) -> LogFailure {
-        self.failure.get_or_insert(failure).clone()
-    }
 }
 
 impl Shared {
@@ -136,6 +131,13 @@ impl Shared {
             }),
             None => Ok(()),
         }
+    }
+
+    /// Keeps the first failure, says which one that is, and tells whoever waits
+    /// for appends that none will be durable any more.
+    pub(super) fn fail(&self, state: &mut State, failure: LogFailure) -> LogFailure {
+        self.durable.notify_all();
+        state.failure.get_or_insert(failure).clone()
     }
 
     /// Changes the state and queues the job that makes it durable: both, or
@@ -245,10 +247,10 @@ impl Shared {
         }
         let written = writer.write(jobs);
         let mut state = self.state();
-        self.durable.notify_all();
         if let Err(failure) = written {
-            return Err(state.fail(failure));
+            return Err(self.fail(&mut state, failure));
         }
+        self.durable.notify_all();
         for job in jobs {
             if let What::Append { ticket, .. } = job.what {
                 state.durable = ticket;
@@ -282,8 +284,7 @@ impl Shared {
                 state.segments.insert(sequence, segment);
             }
             Err(failure) => {
-                state.fail(failure);
-                self.durable.notify_all();
+                self.fail(&mut state, failure);
             }
         }
     }
@@ -303,8 +304,7 @@ impl Shared {
         match writer.remove_void() {
             Ok(()) => true,
             Err(failure) => {
-                self.state().fail(failure);
-                self.durable.notify_all();
+                self.fail(&mut self.state(), failure);
                 false
             }
         }
@@ -326,12 +326,12 @@ impl Drop for Gone<'_> {
         let mut state = self.0.state();
         let dir = self.0.dir.clone();
         let failure = match state.closing {
-            true => state.fail(LogFailure::Closed { dir }),
-            false => state.fail(LogFailure::Gone { dir }),
+            true => LogFailure::Closed { dir },
+            false => LogFailure::Gone { dir },
         };
+        let failure = self.0.fail(&mut state, failure);
         let mut jobs = mem::take(&mut state.queue);
         drop(state);
-        self.0.durable.notify_all();
         answer(&mut jobs, &Err(failure));
     }
 }
