@@ -14,10 +14,12 @@
 
 mod certificates;
 mod dev;
+mod hooks;
 mod kill;
 mod large;
 mod pause;
 mod quorum;
+mod resolver;
 mod snapshot;
 mod start;
 mod stop;

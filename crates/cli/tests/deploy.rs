@@ -5,6 +5,7 @@
     reason = "the helpers of these tests stop them where they fail"
 )]
 
+use node::config::Config;
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -40,6 +41,24 @@ fn the_client_example_is_taken() {
         "client-key.pem",
     ] {
         assert!(shown.contains(value), "{value} is not in {shown}");
+    }
+}
+
+#[test]
+fn the_example_of_dnsmasq_and_that_of_its_node_agree() {
+    let config = Config::load(&deploy().join("dnsmasq/node.toml")).unwrap();
+    let resolver = fs::read_to_string(deploy().join("dnsmasq/dnsmasq.conf")).unwrap();
+    let value = |key: &str| {
+        let line = resolver.lines().find_map(|line| line.strip_prefix(key));
+        line.unwrap().to_owned()
+    };
+    assert_eq!(Path::new(&value("addn-hosts=")), config.hosts_path);
+    let reload = format!("kill -HUP $(cat {})", value("pid-file="));
+    let commands: Vec<_> = config.hooks.iter().map(|hook| &hook.command).collect();
+    assert_eq!(commands, [&reload]);
+    for text in ["deploy/node.toml", "README.md"] {
+        let text = fs::read_to_string(deploy().join("..").join(text)).unwrap();
+        assert!(text.contains(&reload), "{text}");
     }
 }
 

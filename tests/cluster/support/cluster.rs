@@ -212,6 +212,25 @@ impl Cluster {
         })
     }
 
+    /// Waits until the hooks for a written file have ended on every node, told of this revision at least.
+    #[track_caller]
+    pub(crate) fn until_told(&self, revision: u64) -> Status {
+        until(
+            &format!("all hooks are told of revision {revision}"),
+            || {
+                let status = self.via_any().status()?;
+                let hooks = |node: &NodeStatus| {
+                    let mut hooks = node.hooks.iter().filter(|hook| hook.event == "success");
+                    !node.hooks.is_empty() && hooks.all(|hook| hook.revision >= revision)
+                };
+                match status.nodes.len() == self.nodes.len() && status.nodes.iter().all(hooks) {
+                    true => Ok(status),
+                    false => Err(format!("{status:?}")),
+                }
+            },
+        )
+    }
+
     /// The hosts file of a node, as it is on the disk.
     #[track_caller]
     pub(crate) fn file(&self, node: &str) -> String {

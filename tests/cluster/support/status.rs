@@ -22,6 +22,15 @@ pub(crate) struct NodeStatus {
     pub(crate) hosts: u64,
     pub(crate) published: Option<Published>,
     pub(crate) store: Option<StoreSize>,
+    pub(crate) hooks: Vec<Hook>,
+}
+
+#[derive(Deserialize, Clone, Debug)]
+pub(crate) struct Hook {
+    pub(crate) name: String,
+    pub(crate) event: String,
+    pub(crate) result: String,
+    pub(crate) revision: u64,
 }
 
 #[derive(Deserialize, Clone, Debug)]
