@@ -20,9 +20,9 @@ test-all:
 cluster *FILTER:
     cargo test -p router-hosts --test cluster {{FILTER}}
 
-# Benchmarks: the core, then a cluster, with etcd beside it where that is installed.
+# Benchmarks: the core, the store, then a cluster, with etcd beside it where that is installed.
 bench *SECTION:
-    cargo bench -p hosts
+    cargo bench -p hosts -p raft-store
     cargo bench -p router-hosts --bench cluster -- {{SECTION}}
 
 _format:
