@@ -2,6 +2,7 @@
 //!
 //! Foreign bytes are bounded before they are looked at, and serialisation is known nowhere else in this crate.
 
+pub mod block;
 mod csv;
 mod export;
 mod file_format;

@@ -6,6 +6,7 @@
     reason = "clippy takes the helpers of these tests for code that ships"
 )]
 
+mod block;
 mod formats;
 mod hosts_file;
 mod import;
