@@ -64,7 +64,9 @@ impl Cluster {
             revision,
             sha256,
             writes,
+            repairs,
             error,
+            warnings,
             ..
         } = self.published.borrow().clone();
         let size = self.stats.sizes();
@@ -86,6 +88,8 @@ impl Cluster {
                 sha256: sha256.map(|hash| hex(&hash)).unwrap_or_default(),
                 writes,
                 error: error.unwrap_or_default(),
+                repairs,
+                warnings,
             }),
             certificate_expires_at: Some(timestamp_to_wire(self.certificate_ends)),
             version: env!("CARGO_PKG_VERSION").into(),

@@ -5,7 +5,11 @@
 //! else in the node reads a file or a default. Relative paths are taken from
 //! the folder of the file.
 
-use crate::{identity::ClusterId, publish::hooks::Hook, tls::TlsFiles};
+use crate::{
+    identity::ClusterId,
+    publish::{Mode, hooks::Hook},
+    tls::TlsFiles,
+};
 use raft_store::raft::{RaftTimings, openraft_config};
 use serde::Deserialize;
 use std::{
@@ -33,6 +37,8 @@ pub struct Config {
     pub advertise: String,
     /// The hosts file to write.
     pub hosts_path: PathBuf,
+    /// How much of it is ours.
+    pub hosts_mode: Mode,
     /// Whether the hosts file shows comments.
     pub comments: bool,
     /// What runs after a publication, in the order written.
@@ -199,15 +205,6 @@ struct HostsTable {
     comments: bool,
 }
 
-/// How much of the file is ours.
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Mode {
-    /// All of it.
-    #[default]
-    Whole,
-}
-
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ClusterTable {
@@ -274,7 +271,6 @@ impl Check<'_> {
             raft,
             log,
         } = file;
-        let Mode::Whole = hosts.mode;
         let initial = self.members(cluster.initial)?;
         let Some(own) = initial.iter().find(|member| member.name == node.name) else {
             let known: Vec<_> = initial.iter().map(|m| m.name.as_str()).collect();
@@ -299,6 +295,7 @@ impl Check<'_> {
             name: node.name,
             data_dir: self.place(node.data_dir),
             hosts_path: self.place(hosts.path),
+            hosts_mode: hosts.mode,
             comments: hosts.comments,
             hooks: self.hooks(hook_tables)?,
             cluster,
@@ -449,7 +446,15 @@ mod tests {
         assert_eq!(config.advertise, "attic.lan:50051");
         assert_eq!(config.data_dir, Path::new("/etc/router-hosts/data"));
         assert_eq!(config.hosts_path, Path::new("/etc/router-hosts/hosts"));
+        // No default may take away lines of a file that the system needs.
+        assert_eq!(config.hosts_mode, Mode::Block);
         assert_eq!(config.raft.election_max, Duration::from_millis(600));
+    }
+
+    #[test]
+    fn a_whole_file_is_ours_only_when_that_is_said() {
+        let text = GOOD.replace("[hosts]", "[hosts]\nmode = \"whole\"");
+        assert_eq!(parse(&text).unwrap().hosts_mode, Mode::Whole);
     }
 
     #[test]
@@ -488,7 +493,7 @@ mod tests {
                 "[raft]\nsnapshot_after = 1\n[tls]",
                 "raft.snapshot_after",
             ),
-            ("[hosts]", "[hosts]\nmode = \"block\"", "whole"),
+            ("[hosts]", "[hosts]\nmode = \"half\"", "whole"),
             ("[node]", "[node", "line"),
         ] {
             let text = GOOD.replace(from, to);

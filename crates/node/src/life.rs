@@ -336,6 +336,7 @@ impl Node {
             Ok(())
         });
         let publish = PublishOptions {
+            mode: config.hosts_mode,
             comments: config.comments,
             work: seams.store.work,
             ..PublishOptions::new(config.hosts_path, config.cluster)

@@ -107,3 +107,10 @@ pub const HOOK_OUTPUT_PAUSE: Duration = Duration::from_millis(10);
 
 /// How long the end of a hook's output is waited for once its group is dead.
 pub const HOOK_OUTPUT_TIME: Duration = Duration::from_millis(500);
+
+/// A hosts file that is read back, 512 MiB: a million hosts at 500 bytes.
+/// What is larger is no hosts file, and is not taken into memory.
+pub const OUTPUT_BYTES_MAX: u64 = 512 * 1024 * 1024;
+
+/// Names outside the block that a warning lists; it counts the rest.
+pub const SHADOWS_SHOWN: usize = 5;

@@ -5,7 +5,9 @@
 //! cluster that is found at the start is the floor. The latest projection wins;
 //! ten quick changes are one write; equal bytes are none. A write that fails
 //! leaves the last good file, is reported in [`Published`], and is tried again:
-//! it never stops the node.
+//! it never stops the node. In a file that others write, too, only the block
+//! between two marker lines is the rendering ([`Mode::Block`]); what is said of
+//! the file is then true of the block.
 //!
 //! ```text
 //! projection ── render ──► bytes ── same as the file? ── replace ──► Published
@@ -27,6 +29,7 @@ use output::Output;
 
 mod files;
 pub mod hooks;
+mod make;
 pub mod memory;
 mod output;
 mod pace;
@@ -35,7 +38,7 @@ mod present;
 mod real;
 mod wait;
 
-pub use files::{FileMark, Files, ReplaceError, Replaced};
+pub use files::{FileMark, Files, Over, ReplaceError, Replaced};
 pub use raft_store::disk::Work;
 pub use real::RealFiles;
 pub use wait::{Outcome, wait_published};
@@ -50,17 +53,34 @@ pub struct Published {
     pub revision: Revision,
     /// The newest revision that was tried, with success or without.
     pub attempted: Revision,
-    /// SHA-256 of the whole file; `None` until it was written, or was found to
-    /// be a rendering of this cluster.
+    /// SHA-256 of the rendering in it, which is the whole file or the inside of
+    /// its block; `None` until it was written, or was found to be of this
+    /// cluster.
     pub sha256: Option<[u8; 32]>,
     /// How often this process has written the file.
     pub writes: u64,
+    /// How often it had been changed by somebody else, and was repaired.
+    pub repairs: u64,
     /// How many hosts the newest attempt rendered, disabled ones left out;
     /// zero before the first.
     pub entries: usize,
     /// Why the last attempt failed and what to do, in one line; `None` once
     /// one has succeeded.
     pub error: Option<String>,
+    /// What an operator should know although the file is written, a line each.
+    pub warnings: Vec<String>,
+}
+
+/// How much of the file is ours.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    /// What lies between two marker lines; they are appended once to a file
+    /// that has none. The default: it takes nobody's lines away.
+    #[default]
+    Block,
+    /// All of it.
+    Whole,
 }
 
 impl Published {
@@ -74,7 +94,9 @@ impl Published {
             sha256: None,
             writes: 0,
             entries: 0,
+            repairs: 0,
             error: None,
+            warnings: Vec::new(),
         }
     }
 }
@@ -84,6 +106,8 @@ impl Published {
 pub struct PublishOptions {
     /// The hosts file, or a symbolic link to it.
     pub path: PathBuf,
+    /// How much of it is ours.
+    pub mode: Mode,
     /// Whether it shows comments.
     pub comments: bool,
     /// Named in the header: the file of another cluster is no floor.
@@ -98,12 +122,13 @@ pub struct PublishOptions {
 }
 
 impl PublishOptions {
-    /// The hosts file of a node of `cluster` at `path`: without comments, at
-    /// most one write in 50 ms, compared every 30 s, written on a thread.
+    /// The hosts file of a node of `cluster` at `path`: whole, without comments,
+    /// at most one write in 50 ms, compared every 30 s, written on a thread.
     #[must_use]
     pub fn new(path: PathBuf, cluster: ClusterId) -> Self {
         Self {
             path,
+            mode: Mode::Whole,
             comments: false,
             cluster,
             debounce: Duration::from_millis(50),

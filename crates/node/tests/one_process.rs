@@ -7,7 +7,7 @@
     reason = "the helpers of these tests stop them where they fail"
 )]
 
-use hosts::{Role, Timestamp};
+use hosts::{Role, Timestamp, format::block::append};
 use node::{
     Seams,
     clock::{Clock as _, SystemClock},
@@ -65,9 +65,12 @@ fn prepare(
             format!("{{ id = {id}, name = \"n{id}\", address = \"127.0.0.1:{port}\" }}")
         })
         .collect();
+    // The first node shares its file with others, as by default.
+    let mode = if id == 1 { "" } else { "mode = \"whole\"\n" };
+    fs::write(here.join("hosts"), if id == 1 { SYSTEM } else { "" }).unwrap();
     let text = format!(
         "[node]\nname = \"n{id}\"\ndata_dir = \"data\"\nlisten = \"127.0.0.1:{}\"\n\
-         [hosts]\npath = \"hosts\"\n\
+         [hosts]\npath = \"hosts\"\n{mode}\
          [cluster]\nid = \"{cluster}\"\ninitial = [{}]\n\
          [tls]\ncert = \"cert.pem\"\nkey = \"key.pem\"\nca = \"ca.pem\"\n",
         ports[id - 1],
@@ -75,6 +78,8 @@ fn prepare(
     );
     Config::parse(&text, &here.join("config.toml"), |_| None).unwrap()
 }
+
+const SYSTEM: &str = "127.0.0.1 localhost\r\n::1 localhost";
 
 fn start(config: Config, channel: Channel) -> Node {
     let (stop, stopped) = oneshot::channel();
@@ -154,8 +159,9 @@ async fn a_write_through_each_node_is_in_the_file_of_all() {
     let files: Vec<_> = (1..=3)
         .map(|id| fs::read(dir.path().join(format!("n{id}/hosts"))).unwrap())
         .collect();
-    assert!(String::from_utf8_lossy(&files[0]).contains("10.0.0.3 host3.lan"));
-    assert!(files.iter().all(|file| *file == files[0]));
+    assert!(String::from_utf8_lossy(&files[1]).contains("10.0.0.3 host3.lan"));
+    assert_eq!(files[2], files[1]);
+    assert_eq!(files[0], append(SYSTEM.as_bytes(), &files[1]));
     let status = cluster_client
         .status(proto::cluster::StatusRequest {})
         .await

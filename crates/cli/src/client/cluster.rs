@@ -59,7 +59,9 @@ pub(crate) struct Published {
     pub(crate) revision: u64,
     pub(crate) sha256: String,
     pub(crate) writes: u64,
+    pub(crate) repairs: u64,
     pub(crate) error: Option<String>,
+    pub(crate) warnings: Vec<String>,
 }
 
 /// What a node's log and snapshot take.
@@ -206,12 +208,16 @@ fn node(message: pb::NodeStatus) -> NodeStatus {
                  sha256,
                  writes,
                  error,
+                 repairs,
+                 warnings,
              }| Published {
                 path,
                 revision,
                 sha256,
                 writes,
+                repairs,
                 error: some(error),
+                warnings,
             },
         ),
         // A date that cannot be read is shown as unknown, not as an error.

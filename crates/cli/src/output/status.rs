@@ -127,13 +127,10 @@ fn row(node: &NodeStatus, page: Page) -> Vec<String> {
 
 /// What is wrong with a node, in its own words. They are too long for a cell.
 fn problems(node: &NodeStatus) -> impl Iterator<Item = (&str, String)> {
-    let file = node
-        .published
-        .as_ref()
-        .and_then(|file| file.error.as_deref());
-    let what = [node.problem.as_deref(), file].into_iter().flatten();
-    what.map(str::to_owned)
-        .chain(hooks::problems(node))
+    let file = node.published.iter();
+    let file = file.flat_map(|file| file.error.iter().chain(&file.warnings));
+    let what = node.problem.iter().chain(file).cloned();
+    what.chain(hooks::problems(node))
         .map(|problem| (node.name.as_str(), problem))
 }
 

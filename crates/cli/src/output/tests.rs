@@ -64,7 +64,9 @@ fn status() -> Status {
             revision: 41,
             sha256: "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef".into(),
             writes: 2,
+            repairs: 0,
             error: None,
+            warnings: Vec::new(),
         }),
         certificate_expires_at: Some(Timestamp::from_millis(1_795_197_600_000)),
         version: "0.1.0".into(),
@@ -91,6 +93,7 @@ fn status() -> Status {
     let mut full = node(2, "cellar", "voter");
     if let Some(file) = &mut full.published {
         file.error = Some("no space left on device".into());
+        file.warnings = vec!["names of the block also stand outside it".into()];
     }
     full.hooks = vec![
         hook("reload-dnsmasq", "success", HookState::TimedOut),

@@ -26,7 +26,25 @@ pub trait Files: fmt::Debug + Send + Sync + 'static {
     /// Puts `bytes` in the place of the file at `path`, or makes it. A reader
     /// sees the old file or the new one, unless the answer is
     /// [`Replaced::in_place`]. Durable on return.
-    fn replace(&self, path: &Path, bytes: &[u8]) -> Result<Replaced, ReplaceError>;
+    fn replace(&self, path: &Path, bytes: &[u8], over: Over) -> Result<Replaced, ReplaceError>;
+    /// The copy that [`Files::keep_copy`] made of the file at `path`, if it is
+    /// still there.
+    fn copy_of(&self, path: &Path) -> io::Result<Option<PathBuf>>;
+    /// Keeps `bytes`, which the file at `path` has now, beside it, and says
+    /// where. An earlier copy is replaced. Durable on return.
+    fn keep_copy(&self, path: &Path, bytes: &[u8]) -> Result<PathBuf, ReplaceError>;
+    /// Removes that copy, if there is one.
+    fn remove_copy(&self, path: &Path) -> io::Result<()>;
+}
+
+/// What a replacement may take the place of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Over {
+    /// Whatever is there.
+    Anything,
+    /// The file that looks like this, or nothing where there was none. What
+    /// somebody else has written since is not overwritten.
+    Only(Option<FileMark>),
 }
 
 /// What changes when somebody changes a file: its place, size and times.
@@ -55,7 +73,7 @@ pub struct Replaced {
 }
 
 /// Why a file was not replaced. The old one is as it was, except after
-/// [`ReplaceError::InPlace`] and [`ReplaceError::SyncDirectory`].
+/// [`ReplaceError::Torn`] and [`ReplaceError::SyncDirectory`].
 #[derive(Debug, thiserror::Error)]
 pub enum ReplaceError {
     /// The final target cannot be found out.
@@ -74,6 +92,12 @@ pub enum ReplaceError {
         path: PathBuf,
         /// What it is.
         kind: &'static str,
+    },
+    /// Somebody else has changed the file since it was read.
+    #[error("{path} was changed by somebody else at the same moment")]
+    Changed {
+        /// The final target.
+        path: PathBuf,
     },
     /// The new file cannot be begun.
     #[error("cannot create a temporary file in {directory}")]
@@ -113,10 +137,20 @@ pub enum ReplaceError {
         #[source]
         cause: io::Error,
     },
-    /// A file that can only be overwritten where it is could not be. It may be
+    /// A file that can only be overwritten where it is could not be. Its old
+    /// contents were put back.
+    #[error("cannot write {path} in place")]
+    InPlace {
+        /// The final target.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        cause: io::Error,
+    },
+    /// The same, and its old contents could not be put back either. It may be
     /// torn until the next attempt succeeds.
     #[error("cannot write {path} in place, and it may be torn")]
-    InPlace {
+    Torn {
         /// The final target.
         path: PathBuf,
         /// Why.
@@ -139,6 +173,9 @@ impl ReplaceError {
     #[must_use]
     pub fn report(&self) -> String {
         match self.cause() {
+            None if matches!(self, Self::Changed { .. }) => {
+                format!("{self}; the node tries again, and gives way to whoever else writes it")
+            }
             None => format!("{self}; name a file in [hosts] path"),
             Some(cause) => format!("{self}: {cause}; {}", advice(cause)),
         }
@@ -146,13 +183,14 @@ impl ReplaceError {
 
     fn cause(&self) -> Option<&io::Error> {
         match self {
-            Self::NotAFile { .. } => None,
+            Self::NotAFile { .. } | Self::Changed { .. } => None,
             Self::Resolve { cause, .. }
             | Self::Create { cause, .. }
             | Self::Keep { cause, .. }
             | Self::Write { cause, .. }
             | Self::Rename { cause, .. }
             | Self::InPlace { cause, .. }
+            | Self::Torn { cause, .. }
             | Self::SyncDirectory { cause, .. } => Some(cause),
         }
     }
@@ -173,6 +211,7 @@ pub(super) fn advice(cause: &io::Error) -> &'static str {
             "let the node's user write to the directory and own the file, and see that neither is \
              immutable (lsattr)"
         }
+        ErrorKind::FileTooLarge => "name another file in [hosts] path: this one is no hosts file",
         ErrorKind::InvalidFilename => "choose a shorter name in [hosts] path",
         _ => "the node tries again; if this stays, look at the disk and the kernel's log",
     }

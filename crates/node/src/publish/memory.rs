@@ -7,7 +7,7 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use super::{FileMark, Files, ReplaceError, Replaced};
+use super::{FileMark, Files, Over, ReplaceError, Replaced};
 
 /// A file system that holds a few files and forgets them with itself.
 #[derive(Debug, Default)]
@@ -20,6 +20,7 @@ struct State {
     files: BTreeMap<PathBuf, File>,
     fault: Option<Fault>,
     attempts: u64,
+    reads: u64,
     written: Vec<Vec<u8>>,
     /// Counts every change, so that no two files have one mark.
     ticks: u64,
@@ -78,6 +79,12 @@ impl MemoryFiles {
         self.state().attempts
     }
 
+    /// How often [`Files::open`] was called.
+    #[must_use]
+    pub fn reads(&self) -> u64 {
+        self.state().reads
+    }
+
     /// Everything [`Files::replace`] has written, in order.
     #[must_use]
     pub fn written(&self) -> Vec<Vec<u8>> {
@@ -127,12 +134,13 @@ impl Files for MemoryFiles {
     }
 
     fn open(&self, path: &Path) -> io::Result<Option<Box<dyn Read + Send>>> {
+        self.state().reads += 1;
         Ok(self
             .bytes(path)
             .map(|bytes| Box::new(Cursor::new(bytes)) as Box<dyn Read + Send>))
     }
 
-    fn replace(&self, path: &Path, bytes: &[u8]) -> Result<Replaced, ReplaceError> {
+    fn replace(&self, path: &Path, bytes: &[u8], over: Over) -> Result<Replaced, ReplaceError> {
         let mut state = self.state();
         state.attempts += 1;
         if let Some(kind) = state.failure() {
@@ -141,10 +149,34 @@ impl Files for MemoryFiles {
                 cause: kind.into(),
             });
         }
+        let present = state.files.get(path).map(|file| file.mark);
+        if !matches!(over, Over::Anything) && over != Over::Only(present) {
+            let path = path.to_owned();
+            return Err(ReplaceError::Changed { path });
+        }
         state.written.push(bytes.to_vec());
         Ok(Replaced {
             mark: state.put(path, bytes),
             in_place: None,
         })
     }
+    fn copy_of(&self, path: &Path) -> io::Result<Option<PathBuf>> {
+        let copy = copy_at(path);
+        Ok(self.state().files.contains_key(&copy).then_some(copy))
+    }
+
+    fn keep_copy(&self, path: &Path, bytes: &[u8]) -> Result<PathBuf, ReplaceError> {
+        let copy = copy_at(path);
+        self.state().put(&copy, bytes);
+        Ok(copy)
+    }
+
+    fn remove_copy(&self, path: &Path) -> io::Result<()> {
+        self.state().files.remove(&copy_at(path));
+        Ok(())
+    }
+}
+
+fn copy_at(path: &Path) -> PathBuf {
+    path.with_added_extension("copy")
 }

@@ -4,18 +4,18 @@
 //! Nothing here decides what a host is. A step looks at the file, or renders
 //! and replaces it, away from the async threads; the rest is bookkeeping.
 
-use std::{path::Path, sync::Arc};
+use std::sync::Arc;
 
-use hosts::{Projection, Revision, View, format::render};
+use hosts::{Projection, Revision, View, format::block::Shadows};
 use sha2::{Digest as _, Sha256};
 use tokio::{sync::watch, time::Instant};
 use tracing::{debug, error, info, warn};
 
-use crate::aside::aside;
+use crate::{aside::aside, limits::SHADOWS_SHOWN};
 
 use super::{
-    FileMark, Files, PublishError, PublishOptions, Published, ReplaceError, Replaced, Work,
-    files::advice,
+    FileMark, Files, Mode, PublishError, PublishOptions, Published, Work,
+    make::{Attempt, Made, Refused, Written},
     pace::Pace,
     present::{self, Present},
 };
@@ -31,35 +31,25 @@ pub(super) struct Output {
     held: Option<Held>,
     pace: Pace,
     next_check: Instant,
-    /// Said once: that the projection is behind the file; that it cannot be
-    /// replaced by a rename.
+    /// This process has seen a block in the file.
+    had_block: bool,
+    /// Why the last write was made in place, if it was.
+    in_place: Option<String>,
+    /// Said once: that the projection is behind the file.
     said_behind: bool,
-    said_in_place: bool,
 }
 
 /// What is known of the file.
 #[derive(Clone, Copy, Debug)]
 struct Held {
-    /// `None`: there is no file, or its contents are in doubt.
+    /// Of the rendering in it; `None`: there is none, or it is in doubt.
     sha256: Option<[u8; 32]>,
     /// As it was when it was written or looked at.
     mark: Option<FileMark>,
     /// Which rendering it is; `None` makes a new one due.
     rendering: Option<Revision>,
-    /// There is a file that is no rendering of this cluster.
+    /// There is no rendering of this cluster, and something else instead.
     foreign: bool,
-}
-
-/// What a rendering led to.
-enum Made {
-    /// The file has these bytes already.
-    Same { sha256: [u8; 32] },
-    /// It has them now.
-    Written {
-        sha256: [u8; 32],
-        replaced: Replaced,
-        bytes: usize,
-    },
 }
 
 impl Output {
@@ -79,8 +69,9 @@ impl Output {
             held: None,
             pace: Pace::new(options.debounce),
             next_check: Instant::now() + options.check_every,
+            had_block: false,
+            in_place: None,
             said_behind: false,
-            said_in_place: false,
             options,
         }
     }
@@ -152,40 +143,48 @@ impl Output {
         let Some(held) = self.held.filter(|held| held.rendering.is_some()) else {
             return Ok(()); // a step is due anyway
         };
-        let (files, path) = (self.files.clone(), self.options.path.clone());
-        let cluster = self.options.cluster;
+        let (files, path, mode) = (
+            self.files.clone(),
+            self.options.path.clone(),
+            self.options.mode,
+        );
         let found = blocking(self.options.work, move || match files.mark(&path) {
-            Ok(mark) if mark.is_some() && mark == held.mark => None,
-            _ => Some(present::look(&*files, &path, cluster)),
+            Ok(mark) if mark.is_some() && mark == held.mark => Found::Untouched,
+            // The others may write their lines: the next step looks at ours.
+            _ if mode == Mode::Block => Found::Touched,
+            _ => match present::read(&*files, &path) {
+                Ok(None) => Found::Changed("the hosts file was removed by somebody else"),
+                Ok(Some((mark, bytes))) if held.sha256 == Some(Sha256::digest(&bytes).into()) => {
+                    Found::Same(mark)
+                }
+                Ok(Some(_)) => Found::Changed("the hosts file was changed by somebody else"),
+                Err(_) => Found::Changed("the hosts file cannot be read"),
+            },
         })
         .await?;
         let path = self.options.path.display();
-        let in_doubt = Held {
-            sha256: None,
-            mark: None,
-            rendering: None,
-            foreign: false,
-        };
         self.held = Some(match found {
-            None => held,
-            Some(Ok(Some(present))) if Some(present.sha256) == held.sha256 => {
+            Found::Untouched => held,
+            Found::Touched => Held {
+                rendering: None,
+                ..held
+            },
+            Found::Same(mark) => {
                 debug!(%path, "the hosts file was touched, its contents are the same");
                 Held {
-                    mark: Some(present.mark),
+                    mark: Some(mark),
                     ..held
                 }
             }
-            Some(Ok(Some(_))) => {
-                warn!(%path, "the hosts file was changed by somebody else: it is written again");
-                in_doubt
-            }
-            Some(Ok(None)) => {
-                warn!(%path, "the hosts file was removed by somebody else: it is written again");
-                in_doubt
-            }
-            Some(Err(cause)) => {
-                warn!(%path, %cause, "the hosts file cannot be read: it is written again");
-                in_doubt
+            Found::Changed(what) => {
+                warn!(%path, "{what}: it is written again");
+                self.published.send_modify(|now| now.repairs += 1);
+                Held {
+                    sha256: None,
+                    mark: None,
+                    rendering: None,
+                    foreign: false,
+                }
             }
         });
         Ok(())
@@ -195,25 +194,25 @@ impl Output {
     /// the floor: nothing older will be written.
     async fn look(&mut self, revision: Revision) -> Result<Option<bool>, PublishError> {
         let (files, path) = (self.files.clone(), self.options.path.clone());
-        let cluster = self.options.cluster;
+        let (cluster, mode) = (self.options.cluster, self.options.mode);
+        let had_block = self.had_block;
         let found = blocking(self.options.work, move || {
-            present::look(&*files, &path, cluster)
+            present::look(&*files, &path, cluster, mode, had_block)
         })
         .await?;
         let present = match found {
             Ok(present) => present,
-            Err(cause) => {
-                let path = self.options.path.display();
-                let text = format!("cannot read {path}: {cause}; {}", advice(&cause));
-                self.failed(revision, text);
+            Err(refused) => {
+                self.failed(revision, refused.report());
                 return Ok(Some(false));
             }
         };
+        self.had_block |= present.is_some_and(|present| present.block);
         self.held = Some(Held {
-            sha256: present.map(|present| present.sha256),
+            sha256: present.and_then(|present| present.sha256),
             mark: present.map(|present| present.mark),
             rendering: None,
-            foreign: present.is_some_and(|present| present.ours.is_none()),
+            foreign: present.is_some_and(|present| present.foreign),
         });
         self.published.send_modify(|now| {
             now.error = None;
@@ -223,9 +222,9 @@ impl Output {
                 ..
             }) = present
             {
-                now.revision = revision;
+                now.revision = now.revision.max(revision);
                 now.attempted = now.attempted.max(revision);
-                now.sha256 = Some(sha256);
+                now.sha256 = sha256;
             }
         });
         Ok(None)
@@ -239,12 +238,19 @@ impl Output {
     ) -> Result<Option<bool>, PublishError> {
         let revision = projection.revision();
         let rendering = projection.rendered(&self.view);
-        let (files, path, view) = (self.files.clone(), self.options.path.clone(), self.view);
-        let (entries, made) = blocking(self.options.work, move || {
-            let entries = projection.hosts().filter(|host| host.enabled).count();
-            (entries, make(&*files, &path, &projection, &view, held))
-        })
-        .await?;
+        let attempt = Attempt {
+            files: self.files.clone(),
+            path: self.options.path.clone(),
+            mode: self.options.mode,
+            cluster: self.options.cluster,
+            view: self.view,
+            projection,
+            sha256: held.sha256,
+            mark: held.mark,
+            had_block: self.had_block,
+        };
+        let job = move || (attempt.entries(), attempt.run());
+        let (entries, made) = blocking(self.options.work, job).await?;
         // Nobody is woken for it: what became of the attempt follows at once.
         self.published.send_if_modified(|now| {
             now.entries = entries;
@@ -255,11 +261,17 @@ impl Output {
                 self.made(held, revision, rendering, made);
                 Ok(Some(true))
             }
+            Err(Refused::LookAgain) => {
+                self.held = None;
+                Ok(None)
+            }
             Err(refused) => {
-                // After some errors nobody knows what is there.
-                self.held = Some(Held {
-                    sha256: None,
+                // After some errors nobody knows what is there. Where a block may yet turn up,
+                // its revision has to be known before anything is written.
+                let known = self.had_block || self.options.mode == Mode::Whole;
+                self.held = known.then_some(Held {
                     rendering: None,
+                    sha256: held.sha256.filter(|_| self.options.mode == Mode::Block),
                     ..held
                 });
                 self.failed(revision, refused.report());
@@ -270,49 +282,63 @@ impl Output {
 
     fn made(&mut self, held: Held, revision: Revision, rendering: Revision, made: Made) {
         let path = self.options.path.display();
-        let (sha256, mark, writes) = match made {
-            Made::Same { sha256 } => (sha256, held.mark, 0),
-            Made::Written {
-                sha256,
-                replaced: Replaced { mark, in_place },
-                bytes,
-            } => {
-                if held.foreign {
-                    warn!(%path, "a hosts file that was not written by this cluster was replaced");
-                } else if held.sha256.is_some() && rendering <= self.published.borrow().revision {
-                    // Only at the start: damage that kept its hash, another view or another version.
-                    warn!(%path, %rendering, "the hosts file was not what its revision renders: repaired");
-                }
-                match in_place {
-                    Some(cause) if !self.said_in_place => {
-                        self.said_in_place = true;
-                        warn!(
-                            %path, %cause,
-                            "the hosts file is overwritten in place, and a reader may see a part of \
-                             it: mount its directory instead of the file"
-                        );
-                    }
-                    _ => {}
-                }
-                debug!(%path, %revision, %rendering, bytes, "hosts file written");
-                (sha256, Some(mark), 1)
-            }
-        };
+        let Made {
+            sha256,
+            mark,
+            written,
+            shadows,
+        } = made;
+        self.had_block |= self.options.mode == Mode::Block;
         self.held = Some(Held {
             sha256: Some(sha256),
             mark,
             rendering: Some(rendering),
             foreign: false,
         });
+        let known = self.published.borrow().revision;
+        let (mut writes, mut repairs) = (0, 0);
+        if let Some(written) = written {
+            writes = 1;
+            debug!(%path, %revision, %rendering, bytes = written.bytes, "hosts file written");
+            repairs = u64::from(written.repaired);
+            self.say_replaced(held, known, rendering, &written);
+            self.in_place = written.in_place.map(|cause| {
+                format!(
+                    "the file is overwritten in place ({cause}), and a reader may see a part of \
+                     it: mount its directory instead of the file"
+                )
+            });
+        }
+        let warnings = self.in_place.clone().into_iter();
+        let warnings: Vec<_> = warnings.chain(shadowed(&shadows)).collect();
         self.published.send_modify(|now| {
             now.revision = now.revision.max(revision);
             now.attempted = now.attempted.max(revision);
             now.sha256 = Some(sha256);
             now.writes += writes;
+            now.repairs += repairs;
+            for new in warnings.iter().filter(|text| !now.warnings.contains(text)) {
+                warn!(%path, "{new}");
+            }
+            now.warnings = warnings;
             if now.error.take().is_some() {
-                info!(%path, %revision, "the hosts file is written again");
+                info!(%path, %revision, "the hosts file is right again");
             }
         });
+    }
+
+    fn say_replaced(&self, held: Held, known: Revision, rendering: Revision, written: &Written) {
+        let path = self.options.path.display();
+        if let Some(copy) = &written.copy {
+            info!(%path, copy = %copy.display(), "a block was added; the file as it was is kept");
+        } else if held.foreign && held.sha256.is_some() {
+            warn!(%path, "lines that were not written by this cluster were replaced");
+        } else if written.repaired {
+            warn!(%path, "the block was changed by somebody else: it is written again");
+        } else if held.sha256.is_some() && rendering <= known {
+            // Only at the start: damage that kept its hash, another view or another version.
+            warn!(%path, %rendering, "the hosts file was not what its revision renders: repaired");
+        }
     }
 
     fn failed(&self, revision: Revision, text: String) {
@@ -339,27 +365,33 @@ impl Output {
     }
 }
 
-/// Renders, and replaces the file unless it is the same. The bytes live only
-/// as long as this call.
-fn make(
-    files: &dyn Files,
-    path: &Path,
-    projection: &Projection,
-    view: &View,
-    held: Held,
-) -> Result<Made, ReplaceError> {
-    let bytes = render::render(projection, view);
-    let sha256: [u8; 32] = Sha256::digest(&bytes).into();
-    let untouched = || matches!(files.mark(path), Ok(mark) if mark == held.mark);
-    if held.sha256 == Some(sha256) && untouched() {
-        return Ok(Made::Same { sha256 });
-    }
-    let replaced = files.replace(path, &bytes)?;
-    Ok(Made::Written {
-        sha256,
-        replaced,
-        bytes: bytes.len(),
-    })
+/// What a check saw.
+enum Found {
+    /// Nobody was there.
+    Untouched,
+    /// Somebody was there, perhaps for lines of their own.
+    Touched,
+    /// The same bytes under another mark.
+    Same(FileMark),
+    /// It is no longer what was written; the words say how.
+    Changed(&'static str),
+}
+
+/// The warning about names outside the block.
+fn shadowed(shadows: &Shadows) -> Option<String> {
+    let shown = shadows.shown.iter().take(SHADOWS_SHOWN);
+    let shown: Vec<_> = shown
+        .map(|(line, name)| format!("{} (line {line})", name.as_str()))
+        .collect();
+    let rest = match shadows.total.checked_sub(shown.len())? {
+        0 if shown.is_empty() => return None,
+        0 => String::new(),
+        rest => format!(" and {rest} more"),
+    };
+    Some(format!(
+        "names of the block also stand outside it, where readers find them, too: {}{rest}",
+        shown.join(", ")
+    ))
 }
 
 /// Runs a job that blocks: on tokio's threads for it, or here and now.

@@ -93,11 +93,7 @@ impl Place {
 
     /// Gives the new file what the old one has, whatever the umask. The owner
     /// comes first: changing it may clear bits of the mode.
-    pub(super) fn keep_attributes(
-        &self,
-        new: &File,
-        old: Option<&Metadata>,
-    ) -> Result<(), ReplaceError> {
+    fn keep_attributes(&self, new: &File, old: Option<&Metadata>) -> Result<(), ReplaceError> {
         let error = |what| {
             let path = self.target.clone();
             move |cause| ReplaceError::Keep { path, what, cause }
@@ -123,7 +119,30 @@ impl Place {
     }
 
     pub(super) fn open_old(&self) -> io::Result<File> {
-        OpenOptions::new().write(true).open(&self.target)
+        OpenOptions::new().read(true).write(true).open(&self.target)
+    }
+
+    /// Where the file is kept as it was before a block came into it. Dotted,
+    /// for the same reason as the temporary.
+    pub(super) fn copy(&self) -> PathBuf {
+        let mut name = OsString::from(".");
+        name.push(&self.name);
+        name.push(COPY_SUFFIX);
+        self.directory.join(name)
+    }
+
+    /// A new file beside the target with the attributes of the `old` one, or
+    /// those of a new one, and these bytes; flushed.
+    pub(super) fn fresh(
+        &self,
+        temporary: Temporary,
+        old: Option<&Metadata>,
+        bytes: &[u8],
+    ) -> Result<Temporary, ReplaceError> {
+        self.keep_attributes(&temporary.file, old)?;
+        let written = temporary.write(bytes);
+        written.map_err(|cause| self.write_error(cause))?;
+        Ok(temporary)
     }
 
     pub(super) fn sync_directory(&self) -> Result<(), ReplaceError> {
@@ -185,7 +204,7 @@ impl Temporary {
         Err(last.unwrap_or_else(|| ErrorKind::AlreadyExists.into()))
     }
 
-    pub(super) fn write(&self, bytes: &[u8]) -> io::Result<()> {
+    fn write(&self, bytes: &[u8]) -> io::Result<()> {
         (&self.file).write_all(bytes)?;
         self.file.sync_all()
     }
@@ -249,6 +268,8 @@ pub(super) fn absent_is_none<T>(result: io::Result<T>) -> io::Result<Option<T>> 
 
 /// A resolver runs as another user and must be able to read a new file.
 const MODE_WHEN_NEW: u32 = 0o644;
+/// What tells the copy from before the first block.
+const COPY_SUFFIX: &str = ".before-router-hosts";
 /// The bits `chmod` can set.
 const MODE_BITS: u32 = 0o7777;
 /// As many symbolic links as Linux follows.

@@ -9,11 +9,11 @@ use std::{
     fs::{self, File, Metadata},
     io::{self, ErrorKind, Read},
     os::unix::fs::{FileExt, MetadataExt},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use super::{
-    FileMark, Files, ReplaceError, Replaced,
+    FileMark, Files, Over, ReplaceError, Replaced,
     place::{Place, Temporary, absent_is_none, kind_if_not_a_file},
 };
 
@@ -75,13 +75,10 @@ impl Files for RealFiles {
         }
     }
 
-    fn replace(&self, path: &Path, bytes: &[u8]) -> Result<Replaced, ReplaceError> {
-        let place = Place::of(path).map_err(|cause| ReplaceError::Resolve {
-            path: path.to_owned(),
-            cause,
-        })?;
+    fn replace(&self, path: &Path, bytes: &[u8], over: Over) -> Result<Replaced, ReplaceError> {
+        let place = place_of(path)?;
         let old = place.old()?;
-        let mut temporary = match Temporary::create(&place) {
+        let temporary = match Temporary::create(&place) {
             Ok(temporary) => temporary,
             Err(cause) => {
                 // Where a directory is read-only, a file in it that is not is a mount of its own.
@@ -89,16 +86,14 @@ impl Files for RealFiles {
                     && old.is_some()
                     && let Ok(file) = place.open_old()
                 {
-                    return overwrite(&place, &file, bytes, cause);
+                    return overwrite(&place, &file, bytes, over, cause);
                 }
                 let directory = place.directory;
                 return Err(ReplaceError::Create { directory, cause });
             }
         };
-        place.keep_attributes(&temporary.file, old.as_ref())?;
-        temporary
-            .write(bytes)
-            .map_err(|cause| place.write_error(cause))?;
+        let mut temporary = place.fresh(temporary, old.as_ref(), bytes)?;
+        must_be(&place, over)?;
         match (self.rename)(&temporary.path, &place.target) {
             Ok(()) => {
                 temporary.renamed = true;
@@ -113,7 +108,7 @@ impl Files for RealFiles {
             Err(cause) if is_mount_point(&cause) && old.is_some() => {
                 drop(temporary);
                 match place.open_old() {
-                    Ok(file) => overwrite(&place, &file, bytes, cause),
+                    Ok(file) => overwrite(&place, &file, bytes, over, cause),
                     Err(cause) => Err(ReplaceError::Rename {
                         path: place.target,
                         cause,
@@ -126,26 +121,86 @@ impl Files for RealFiles {
             }),
         }
     }
+
+    fn copy_of(&self, path: &Path) -> io::Result<Option<PathBuf>> {
+        let copy = Place::of(path)?.copy();
+        Ok(absent_is_none(fs::symlink_metadata(&copy))?.map(|_| copy))
+    }
+
+    fn keep_copy(&self, path: &Path, bytes: &[u8]) -> Result<PathBuf, ReplaceError> {
+        let place = place_of(path)?;
+        let old = place.old()?;
+        let temporary = Temporary::create(&place).map_err(|cause| ReplaceError::Create {
+            directory: place.directory.clone(),
+            cause,
+        })?;
+        let mut temporary = place.fresh(temporary, old.as_ref(), bytes)?;
+        let copy = place.copy();
+        match fs::rename(&temporary.path, &copy) {
+            Ok(()) => temporary.renamed = true,
+            Err(cause) => return Err(ReplaceError::Rename { path: copy, cause }),
+        }
+        place.sync_directory()?;
+        Ok(copy)
+    }
+
+    fn remove_copy(&self, path: &Path) -> io::Result<()> {
+        absent_is_none(fs::remove_file(Place::of(path)?.copy())).map(|_| ())
+    }
+}
+
+fn place_of(path: &Path) -> Result<Place, ReplaceError> {
+    Place::of(path).map_err(|cause| ReplaceError::Resolve {
+        path: path.to_owned(),
+        cause,
+    })
+}
+
+/// Refuses if the target is not what it is expected to be. As late as can be:
+/// writing and flushing the new file may take seconds on a slow flash.
+fn must_be(place: &Place, over: Over) -> Result<(), ReplaceError> {
+    match over {
+        Over::Only(expected) if place.old()?.as_ref().map(mark_of) != expected => {
+            Err(ReplaceError::Changed {
+                path: place.target.clone(),
+            })
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Overwrites the old file where it is: one write, then the length, then a
-/// flush. `because` says why there was no other way.
+/// flush. What fails half-way, on a full disk for one, is undone: the old
+/// bytes need no new room. `because` says why there was no other way.
 fn overwrite(
     place: &Place,
-    file: &File,
+    mut file: &File,
     bytes: &[u8],
+    over: Over,
     because: io::Error,
 ) -> Result<Replaced, ReplaceError> {
-    let write = || {
-        file.write_all_at(bytes, 0)?;
-        file.set_len(bytes.len() as u64)?;
-        file.sync_all()?;
-        file.metadata()
-    };
-    let metadata = write().map_err(|cause| ReplaceError::InPlace {
+    let error = |cause| ReplaceError::InPlace {
         path: place.target.clone(),
         cause,
-    })?;
+    };
+    let write = |bytes: &[u8]| {
+        file.write_all_at(bytes, 0)?;
+        file.set_len(bytes.len() as u64)?;
+        file.sync_all()
+    };
+    let mut old = Vec::new();
+    file.read_to_end(&mut old).map_err(error)?;
+    must_be(place, over)?;
+    if let Err(cause) = write(bytes) {
+        return Err(match write(&old) {
+            Ok(()) => error(cause),
+            Err(_) => ReplaceError::Torn {
+                path: place.target.clone(),
+                cause,
+            },
+        });
+    }
+    let metadata = file.metadata().map_err(error)?;
     Ok(Replaced {
         mark: mark_of(&metadata),
         in_place: Some(because),
@@ -200,7 +255,7 @@ mod tests {
             let path = dir.path().join("hosts");
             fs::write(&path, "a longer old text\n").unwrap();
             let inode = fs::metadata(&path).unwrap().ino();
-            let replaced = files.replace(&path, b"short\n").unwrap();
+            let replaced = files.replace(&path, b"short\n", Over::Anything).unwrap();
             assert!(replaced.in_place.is_some());
             assert_eq!(fs::read(&path).unwrap(), b"short\n");
             assert_eq!(fs::metadata(&path).unwrap().ino(), inode);
@@ -214,7 +269,7 @@ mod tests {
         let files = on_a_mount_point(|_, _| Err(ErrorKind::ResourceBusy.into()));
         let dir = tempfile::tempdir().unwrap();
         let refused = files
-            .replace(&dir.path().join("hosts"), b"x\n")
+            .replace(&dir.path().join("hosts"), b"x\n", Over::Anything)
             .unwrap_err();
         assert!(
             matches!(refused, ReplaceError::Rename { .. }),
@@ -229,7 +284,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("hosts");
         fs::write(&path, "old\n").unwrap();
-        let refused = files.replace(&path, b"new\n").unwrap_err();
+        let refused = files.replace(&path, b"new\n", Over::Anything).unwrap_err();
         assert!(
             refused.report().contains("mount the file system writable"),
             "{}",

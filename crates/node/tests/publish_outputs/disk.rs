@@ -18,7 +18,7 @@ use std::{
 
 use crate::support::{History, Publisher, options};
 use hosts::format::render::{header, verify};
-use node::publish::{Files as _, RealFiles, ReplaceError, Work};
+use node::publish::{Files as _, Over, RealFiles, ReplaceError, Work};
 use tempfile::TempDir;
 
 /// A directory with a path for a hosts file.
@@ -30,7 +30,7 @@ fn place() -> (TempDir, PathBuf) {
 
 fn replace(path: &Path, bytes: &[u8]) -> Result<(), ReplaceError> {
     let files = RealFiles::new();
-    let replaced = files.replace(path, bytes)?;
+    let replaced = files.replace(path, bytes, Over::Anything)?;
     assert!(replaced.in_place.is_none());
     assert_eq!(
         files.mark(path).unwrap(),

@@ -5,6 +5,7 @@
     reason = "helpers of tests may fail loudly, too"
 )]
 
+mod block;
 mod disk;
 mod pace;
 mod restart;

@@ -97,7 +97,7 @@ async fn a_damaged_file_is_no_floor_and_is_replaced() {
 
 #[tokio::test(start_paused = true)]
 async fn a_foreign_file_stays_until_there_is_a_change_to_write() {
-    let foreign = b"127.0.0.1 localhost\n";
+    let foreign = b"192.0.2.1 theirs.lan\n";
     let files = Arc::new(MemoryFiles::new());
     files.put(Path::new(PATH), foreign);
     let mut history = History::default();
@@ -107,6 +107,25 @@ async fn a_foreign_file_stays_until_there_is_a_change_to_write() {
     let revision = history.add();
     publisher.feed(&history);
     publisher.until_at(revision).await;
+    assert_eq!(files.bytes(Path::new(PATH)), Some(history.rendered()));
+    publisher.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_whole_file_does_not_take_localhost_away() {
+    let system = b"127.0.0.1 localhost\n192.0.2.1 theirs.lan\n";
+    let files = Arc::new(MemoryFiles::new());
+    files.put(Path::new(PATH), system);
+    let history = History::of(3);
+    let mut publisher = Publisher::start(files.clone(), Path::new(PATH), &history);
+    let error = publisher.until_failed().await;
+    for part in [PATH, "`localhost`", "mode = \"block\""] {
+        assert!(error.contains(part), "{part:?} is not in {error:?}");
+    }
+    pass(Duration::from_secs(60)).await;
+    assert_eq!(files.bytes(Path::new(PATH)).unwrap(), system);
+    files.remove(Path::new(PATH));
+    publisher.until_at(Revision::new(3)).await;
     assert_eq!(files.bytes(Path::new(PATH)), Some(history.rendered()));
     publisher.stop().await;
 }

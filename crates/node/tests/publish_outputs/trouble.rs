@@ -3,14 +3,15 @@
 use std::{
     fmt,
     io::{self, ErrorKind, Read},
-    path::Path,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, mpsc},
     time::Duration,
 };
 
 use crate::support::{History, Publisher, options, pass, settle};
 use node::publish::{
-    FileMark, Files, Outcome, ReplaceError, Replaced, Work, memory::MemoryFiles, wait_published,
+    FileMark, Files, Outcome, Over, ReplaceError, Replaced, Work, memory::MemoryFiles,
+    wait_published,
 };
 use tokio::time::Instant;
 
@@ -198,9 +199,21 @@ impl Files for Gated {
         self.inner.open(path)
     }
 
-    fn replace(&self, path: &Path, bytes: &[u8]) -> Result<Replaced, ReplaceError> {
+    fn replace(&self, path: &Path, bytes: &[u8], over: Over) -> Result<Replaced, ReplaceError> {
         self.entered.send(()).unwrap();
         self.released.lock().unwrap().recv().unwrap();
-        self.inner.replace(path, bytes)
+        self.inner.replace(path, bytes, over)
+    }
+
+    fn copy_of(&self, path: &Path) -> io::Result<Option<PathBuf>> {
+        self.inner.copy_of(path)
+    }
+
+    fn keep_copy(&self, path: &Path, bytes: &[u8]) -> Result<PathBuf, ReplaceError> {
+        self.inner.keep_copy(path, bytes)
+    }
+
+    fn remove_copy(&self, path: &Path) -> io::Result<()> {
+        self.inner.remove_copy(path)
     }
 }

@@ -129,7 +129,7 @@ impl Cluster {
             .collect();
         let text = format!(
             "[node]\nname = \"{}\"\ndata_dir = \"data\"\nlisten = \"{}\"\n\
-             [hosts]\npath = \"out/hosts\"\n\
+             [hosts]\npath = \"out/hosts\"\nmode = \"whole\"\n\
              [cluster]\nid = \"{}\"\ninitial = [{}]\n\
              [raft]\nsnapshot_after = 100\n\
              [tls]\ncert = \"cert.pem\"\nkey = \"key.pem\"\nca = \"ca.pem\"\n",
