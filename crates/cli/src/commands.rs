@@ -21,7 +21,10 @@ use crate::output::Output;
 use hosts::RequestId;
 use std::io;
 use std::process::ExitCode;
-use tracing_subscriber::EnvFilter;
+use tracing::Level;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 /// Runs the command and says how it ended.
 pub(crate) fn run(Cli { global, command }: Cli) -> ExitCode {
@@ -105,20 +108,23 @@ fn output(global: &Global, settings: &Result<Settings, Failure>) -> Output {
 /// Sends what is tried to standard error: `RUST_LOG` decides, else `-v`.
 fn log(global: &Global) {
     let usual = match global.verbose {
-        0 => "off",
-        1 => "off,router_hosts=info",
-        2 => "off,router_hosts=debug",
-        _ => "debug",
+        0 => Targets::new(),
+        1 => Targets::new().with_target("router_hosts", Level::INFO),
+        2 => Targets::new().with_target("router_hosts", Level::DEBUG),
+        _ => Targets::new().with_default(Level::DEBUG),
     };
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(usual));
-    // Only a second start could fail, and there is none.
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
+    let asked = std::env::var("RUST_LOG").ok();
+    let filter = asked.and_then(|asked| asked.parse().ok());
+    let lines = tracing_subscriber::fmt::layer()
         .with_writer(io::stderr)
         .log_internal_errors(false)
         .with_ansi(false)
         .without_time()
-        .with_target(false)
+        .with_target(false);
+    // Only a second start could fail, and there is none.
+    tracing_subscriber::registry()
+        .with(lines)
+        .with(filter.unwrap_or(usual))
         .try_init()
         .ok();
 }

@@ -2,7 +2,10 @@
 
 use crate::config::{LogConfig, LogFormat};
 use std::io::{self, IsTerminal as _};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::{ParseError, Targets};
+use tracing_subscriber::fmt;
+use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 /// Why logging could not begin.
 #[derive(Debug, thiserror::Error)]
@@ -10,7 +13,7 @@ use tracing_subscriber::EnvFilter;
 pub struct InvalidLevel {
     level: String,
     #[source]
-    cause: tracing_subscriber::filter::ParseError,
+    cause: ParseError,
 }
 
 /// Sends events to standard error for the rest of the process's life.
@@ -28,17 +31,22 @@ pub fn start(log: &LogConfig) -> Result<(), InvalidLevel> {
         "error" | "warn" | "info" => format!("{level},openraft=error"),
         _ => level.clone(),
     };
-    let filter = EnvFilter::try_new(directives).map_err(|cause| InvalidLevel { level, cause })?;
-    let lines = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+    let filter: Targets = directives
+        .parse()
+        .map_err(|cause| InvalidLevel { level, cause })?;
+    let lines = fmt::layer()
         .with_writer(io::stderr)
         // A log on a full disk is lost; complaining about it there would panic.
         .log_internal_errors(false)
         .with_ansi(io::stderr().is_terminal());
-    // Only a second call can fail, and the first one's choice stands.
-    let _already_started = match log.format {
-        LogFormat::Text => lines.try_init(),
-        LogFormat::Json => lines.json().flatten_event(true).try_init(),
+    let lines = match log.format {
+        LogFormat::Text => lines.boxed(),
+        LogFormat::Json => lines.json().flatten_event(true).boxed(),
     };
+    // Only a second call can fail, and the first one's choice stands.
+    let _already_started = tracing_subscriber::registry()
+        .with(lines)
+        .with(filter)
+        .try_init();
     Ok(())
 }
