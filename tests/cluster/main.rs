@@ -18,6 +18,7 @@ mod hooks;
 mod kill;
 mod large;
 mod pause;
+mod power;
 mod quorum;
 mod resolver;
 mod snapshot;

@@ -143,21 +143,22 @@ impl Drop for Dev {
     }
 }
 
-/// Kills what is left of the node in `dir`: the process that its `pid` names, if that is one of it.
+/// Kills what is left of the node in `dir`.
 pub(crate) fn kill_left(dir: &Path) {
-    let Ok(id) = fs::read_to_string(dir.join("pid")) else {
-        return;
-    };
-    let Ok(id) = id.trim().parse::<i32>() else {
-        return;
-    };
+    if let Some(process) = process_of(dir) {
+        // It may have ended just now.
+        kill_process(process, Signal::KILL).ok();
+    }
+}
+
+/// The process of the node in `dir`: the one that its `pid` names, if that is one of it.
+pub(crate) fn process_of(dir: &Path) -> Option<Pid> {
+    let id = fs::read_to_string(dir.join("pid")).ok()?;
+    let id = id.trim().parse::<i32>().ok()?;
     let command = fs::read(format!("/proc/{id}/cmdline")).unwrap_or_default();
     let config = dir.join("config.toml");
     let ours = command
         .split(|&byte| byte == 0)
         .any(|word| word == config.as_os_str().as_encoded_bytes());
-    if let Some(process) = Pid::from_raw(id).filter(|_| ours) {
-        // It may have ended just now.
-        kill_process(process, Signal::KILL).ok();
-    }
+    Pid::from_raw(id).filter(|_| ours)
 }

@@ -35,9 +35,9 @@ pub(crate) struct Written {
 
 impl Writers {
     /// One writer for each of these hands. `series` tells the hosts of these writers from those of others.
-    pub(crate) fn start(series: u8, hands: Vec<Hand>) -> Self {
+    pub(crate) fn start(series: u16, hands: Vec<Hand>) -> Self {
         let shared = Arc::new(Shared::default());
-        let threads = (0_u8..).zip(hands).map(|(writer, hand)| {
+        let threads = (0_u16..).zip(hands).map(|(writer, hand)| {
             let shared = Arc::clone(&shared);
             thread::spawn(move || {
                 for count in 0_u16.. {
@@ -46,7 +46,8 @@ impl Writers {
                     }
                     let name = format!("w{series}-{writer}-{count}.lan");
                     let [high, low] = count.to_be_bytes();
-                    let ip = format!("10.{}.{high}.{low}", series * 16 + writer);
+                    // The name tells the series apart; addresses may come again.
+                    let ip = format!("10.{}.{high}.{low}", series % 16 * 16 + writer);
                     let ended = hand.try_add(&name, &ip, &[]);
                     shared.written.lock().unwrap().note(name, ip, ended);
                 }

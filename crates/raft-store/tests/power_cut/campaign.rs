@@ -1,7 +1,7 @@
 //! Rounds of work and a cut each, at moments that chance picks.
 
 use std::{
-    env,
+    env, fs,
     io::{self, Write as _},
     path::{Path, PathBuf},
     time::{Duration, Instant},
@@ -11,7 +11,7 @@ use raft_store::limits::ENTRY_BYTES_MAX;
 
 use crate::{
     log,
-    machine::{Machine, with_machine},
+    machine::{Machine, with_room},
     store,
     told::{Failure, Told},
     worker::{Meets, On, Work, Worker},
@@ -24,6 +24,20 @@ const SEED: &str = "ROUTER_HOSTS_SEED";
 
 pub(crate) fn cuts(few: u64) -> u64 {
     env::var(CUTS).map_or(few, |cuts| cuts.parse().unwrap())
+}
+
+/// Runs the test of this name with a machine of its own.
+pub(crate) fn with_machine(test: &str, body: impl FnOnce(&Machine)) {
+    with_room(test, |room| body(&Machine::new(room, "machine")));
+}
+
+/// Makes a directory of the machine, or makes it anew: empty and durable.
+pub(crate) fn empty(machine: &Machine, dir: &Path) {
+    if dir.exists() {
+        fs::remove_dir_all(dir).unwrap();
+    }
+    fs::create_dir(dir).unwrap();
+    machine.sync();
 }
 
 /// Chance from a seed (splitmix64).
@@ -96,7 +110,7 @@ fn run(machine: &Machine, on: On, stage: Stage, rounds: u64, check: Check) -> Co
     let mut chance = Chance::new();
     let mut counts = Counts::default();
     let mut places = SIZES.map(|entry_bytes| Place {
-        dir: machine.dir(&entry_bytes.to_string()),
+        dir: machine.place(&entry_bytes.to_string()),
         entry_bytes,
         told: Told::default(),
         cuts: None,
@@ -148,7 +162,7 @@ fn run(machine: &Machine, on: On, stage: Stage, rounds: u64, check: Check) -> Co
 
 impl Place {
     fn begin(&mut self, machine: &Machine, stage: Stage, work: Work, check: Check) {
-        machine.empty(&self.dir);
+        empty(machine, &self.dir);
         self.told = Told::default();
         self.cuts = Some(0);
         if stage != Stage::Fresh {

@@ -27,19 +27,20 @@ const NO_LOG_FLUSH: u32 = 2;
 const IMAGE_BYTES: u64 = 768 << 20;
 
 /// Runs the test of this name again in a mount namespace of its own, and
-/// there `body` with a machine. With the namespace go its mounts, whatever
-/// happens.
-pub(crate) fn with_machine(test: &str, body: impl FnOnce(&mut Machine)) {
+/// there `body` with a directory for machines. With the namespace go its
+/// mounts, whatever happens.
+pub(crate) fn with_room(test: &str, body: impl FnOnce(&Path)) {
     if let Some(room) = env::var_os(ROOM) {
         dies_with_parent();
-        return body(&mut Machine::new(Path::new(&room)));
+        return body(Path::new(&room));
     }
     if !is_possible() {
         assert!(
             env::var_os(REQUIRED).is_none_or(|required| required != "1"),
             "{REQUIRED} is set, and root or loop devices are missing"
         );
-        writeln!(io::stderr(), "not run: needs root and loop devices").unwrap();
+        let mut said = io::stderr();
+        writeln!(said, "not run: needs root and loop devices").unwrap();
         return;
     }
     let room = tempfile::tempdir().unwrap();
@@ -84,10 +85,11 @@ pub(crate) struct Machine {
 }
 
 impl Machine {
-    fn new(room: &Path) -> Self {
+    /// A new one of this name.
+    pub(crate) fn new(room: &Path, name: &str) -> Self {
         let machine = Self {
-            image: room.join("image"),
-            dir: room.join("mounted"),
+            image: room.join(format!("{name}.image")),
+            dir: room.join(name),
         };
         fs::create_dir(&machine.dir).unwrap();
         let image = File::create(&machine.image).unwrap();
@@ -99,18 +101,9 @@ impl Machine {
         machine
     }
 
-    /// A directory in it.
-    pub(crate) fn dir(&self, name: &str) -> PathBuf {
+    /// A directory or file in it.
+    pub(crate) fn place(&self, name: &str) -> PathBuf {
         self.dir.join(name)
-    }
-
-    /// Makes one of its directories, or makes it anew; it is empty and durable.
-    pub(crate) fn empty(&self, dir: &Path) {
-        if dir.exists() {
-            fs::remove_dir_all(dir).unwrap();
-        }
-        fs::create_dir(dir).unwrap();
-        self.sync();
     }
 
     /// Makes all there is durable.

@@ -8,9 +8,9 @@ use std::{
 };
 
 use crate::{
-    campaign::{Chance, cuts},
+    campaign::{Chance, cuts, empty, with_machine},
     log,
-    machine::{Machine, with_machine},
+    machine::Machine,
     told::{Failure, Told},
     worker::{On, Work, Worker},
 };
@@ -72,8 +72,8 @@ fn what_nobody_flushed_is_gone_after_a_power_cut() {
 /// A log whose process was killed, all of it durable.
 fn killed(machine: &Machine, chance: &mut Chance) -> PathBuf {
     loop {
-        let dir = machine.dir("node");
-        machine.empty(&dir);
+        let dir = machine.place("node");
+        empty(machine, &dir);
         let mut worker = Worker::start(&dir, WORK);
         worker.until_answered(usize::try_from(1 + chance.below(60)).unwrap());
         worker.kill();
