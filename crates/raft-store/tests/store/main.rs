@@ -7,6 +7,8 @@ mod check;
 #[cfg(test)]
 mod crash;
 #[cfg(test)]
+mod damage;
+#[cfg(test)]
 mod driver;
 #[cfg(test)]
 mod frozen;

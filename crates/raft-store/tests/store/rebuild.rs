@@ -214,7 +214,7 @@ fn a_damaged_sled_is_rebuilt() {
     assert!(rebuilt >= 3, "only {rebuilt} of 12 damages were noticed");
 }
 
-fn copy(from: &Path, to: &Path) {
+pub(crate) fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();
