@@ -149,8 +149,13 @@ impl Cluster {
     }
 
     pub(crate) fn start(&mut self, id: u64) {
+        self.start_on(id, self.seams(id));
+    }
+
+    /// Starts node `id` on these seams.
+    pub(crate) fn start_on(&mut self, id: u64, seams: Seams) {
         let (stop, stopped) = oneshot::channel();
-        let (config, seams) = (self.config(id), self.seams(id));
+        let config = self.config(id);
         let mut ended = JoinSet::new();
         ended.spawn(async move {
             let stop = async {
