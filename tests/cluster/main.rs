@@ -13,7 +13,9 @@
 )]
 
 mod certificates;
+mod damage;
 mod dev;
+mod disk;
 mod hooks;
 mod kill;
 mod large;
