@@ -2,7 +2,7 @@
 
 use crate::{
     identity::ClusterId,
-    lookout::{Sight, diverging},
+    lookout::{Clocks, diverging},
     peers::Peers,
     publish::{self, Published, hooks::HookReport},
     raft::{Raft, known_leader},
@@ -45,8 +45,8 @@ pub struct Cluster {
     pub stats: StoreStats,
     /// When this node's certificate ends.
     pub certificate_ends: Timestamp,
-    /// What this node has seen of its own clock.
-    pub sight: watch::Receiver<Sight>,
+    /// What is known of its clock and the others'.
+    pub clocks: watch::Receiver<Clocks>,
 }
 
 /// How long a peer may take to say how it is.
@@ -106,7 +106,7 @@ impl Cluster {
     }
 
     fn clock_problem(&self) -> Option<String> {
-        let ms = self.sight.borrow().clock_off_ms?;
+        let ms = self.clocks.borrow().own_off_ms?;
         let way = if ms > 0 { "ahead of" } else { "behind" };
         Some(format!(
             "its clock is {} s {way} the others': it does not lead",

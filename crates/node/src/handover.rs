@@ -4,16 +4,19 @@
 use crate::{limits, peers::Peers, raft::Raft};
 use openraft::{async_runtime::WatchReceiver as _, errors::Fatal};
 use raft_store::raft::TypeConfig;
+use std::collections::BTreeSet;
 
 /// If this node leads, has the reachable voter that is furthest along take
-/// over, and waits until it has, [`limits::HANDOVER_TIME`] at the most. Without
-/// such a voter the others elect when this one is gone.
-pub async fn hand_over(raft: &Raft, peers: &Peers, own: u64) {
+/// over, and waits until it has, [`limits::HANDOVER_TIME`] at the most. Voters
+/// whose clocks are `off` would only hand it on. Without a voter to take over
+/// the others elect when this one is gone.
+pub async fn hand_over(raft: &Raft, peers: &Peers, own: u64, off: &BTreeSet<u64>) {
     let mut metrics = raft.metrics();
     let successor = {
         let metrics = metrics.borrow_watched();
         let voters = metrics.membership_config.membership().voter_ids();
-        let candidates = voters.filter(|&voter| voter != own && peers.answers(voter));
+        let candidates =
+            voters.filter(|voter| *voter != own && peers.answers(*voter) && !off.contains(voter));
         let matched = metrics.replication.as_ref();
         candidates
             .filter_map(|voter| Some((*matched?.get(&voter)?, voter)))

@@ -10,7 +10,7 @@
 
 use crate::{
     clock::Clock,
-    lookout::Sight,
+    lookout::Clocks,
     raft::{Raft, ReadIndexError, led_term, read_index},
     tasks::PartResult,
 };
@@ -79,7 +79,7 @@ pub struct Leader {
     raft: Raft,
     applied: watch::Receiver<Arc<Applied>>,
     clock: Arc<dyn Clock>,
-    sight: watch::Receiver<Sight>,
+    clocks: watch::Receiver<Clocks>,
     queue: mpsc::Receiver<Pending>,
     in_flight: FuturesUnordered<BoxFuture<'static, Landed>>,
 }
@@ -164,7 +164,7 @@ impl Leader {
         raft: Raft,
         applied: watch::Receiver<Arc<Applied>>,
         clock: Arc<dyn Clock>,
-        sight: watch::Receiver<Sight>,
+        clocks: watch::Receiver<Clocks>,
     ) -> (Self, Proposer) {
         let (sender, queue) = mpsc::channel(QUEUE_MAX);
         let in_flight = FuturesUnordered::new();
@@ -173,7 +173,7 @@ impl Leader {
                 raft,
                 applied,
                 clock,
-                sight,
+                clocks,
                 queue,
                 in_flight,
             },
@@ -214,8 +214,9 @@ impl Leader {
         let Some(leadership) = Leadership::current(&self.raft) else {
             return reply(pending, Err(ProposeError::NotLeader));
         };
-        if self.sight.borrow().clock_off_ms.is_some() {
-            // Its stamps would be wrong; the lookout has another node lead.
+        if !self.clocks.borrow().may_stamp() {
+            // Its stamps could be wrong; if they are, the lookout has another
+            // node lead.
             return reply(pending, Err(ProposeError::NotLeader));
         }
         let projection = Arc::clone(&self.applied.borrow().projection);

@@ -20,7 +20,7 @@ use crate::{
     identity::Peer,
     leader::Leader,
     limits,
-    lookout::{Lookout, Sight},
+    lookout::{Clocks, Lookout},
     network::{Listener, Network, Tcp},
     peers::{Peers, Transport},
     publish::{
@@ -185,6 +185,7 @@ struct Node {
     port_closed: watch::Receiver<bool>,
     raft: Raft,
     peers: Arc<Peers>,
+    clocks: watch::Receiver<Clocks>,
     store: raft_store::Keeper,
 }
 
@@ -249,12 +250,12 @@ impl Node {
         let listener = seams.network.listen(&config.listen).await.map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
 
-        let (sight, seen) = watch::channel(Sight::default());
+        let (judging, clocks) = watch::channel(Clocks::default());
         let (leader, proposer) = Leader::new(
             raft.clone(),
             applied.clone(),
             Arc::clone(&seams.clock),
-            seen.clone(),
+            clocks.clone(),
         );
         let router = Arc::new(Router::new(
             config.id,
@@ -288,13 +289,13 @@ impl Node {
             hooks: hook_reports,
             stats,
             certificate_ends,
-            sight: seen,
+            clocks: clocks.clone(),
         });
         let lookout = Lookout {
             cluster: Arc::clone(&cluster),
             peers: Arc::clone(&peers),
             clock: Arc::clone(&seams.clock),
-            sight,
+            clocks: judging,
         };
         let apis = Apis {
             hosts: HostsApi::new(
@@ -377,6 +378,7 @@ impl Node {
             port_closed,
             raft,
             peers: others,
+            clocks,
             store: keeper,
         })
     }

@@ -6,23 +6,20 @@
 //! from the median of all does not stamp changes, or it would push every
 //! later stamp with it: if it leads, it hands leadership over and says so.
 
+mod clocks;
+
+pub use clocks::Clocks;
+
 use crate::{clock::Clock, cluster::Cluster, handover, peers::Peers, tasks::PartResult};
 use futures::{StreamExt as _, stream::FuturesUnordered};
+use openraft::async_runtime::WatchReceiver as _;
 use proto::{cluster::NodeStatus, peer::PeerStatus};
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::{
     sync::watch,
     time::{Instant, MissedTickBehavior},
 };
 use tokio_util::sync::CancellationToken;
-
-/// What was seen last.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Sight {
-    /// How far this node's clock is from the median of all that answered, in
-    /// milliseconds, ahead if positive; only where it is too far.
-    pub clock_off_ms: Option<i64>,
-}
 
 /// The task that looks.
 #[derive(Debug)]
@@ -33,8 +30,8 @@ pub struct Lookout {
     pub peers: Arc<Peers>,
     /// What time it is here.
     pub clock: Arc<dyn Clock>,
-    /// Where what was seen goes.
-    pub sight: watch::Sender<Sight>,
+    /// Where the verdict over the clocks goes.
+    pub clocks: watch::Sender<Clocks>,
 }
 
 /// Between two looks: an alarm within seconds, and next to no traffic.
@@ -43,18 +40,17 @@ const EVERY: Duration = Duration::from_secs(2);
 /// How long a node may take to answer.
 const ANSWER_TIME: Duration = Duration::from_secs(1);
 
-/// Farther from the median than this, a clock does not stamp.
-const CLOCK_TOLERANCE_MS: i64 = 5 * 60 * 1000;
-
-/// With fewer clocks than this nobody can say which one is wrong.
-const CLOCKS_MIN: usize = 3;
-
 impl Lookout {
     /// Looks until told to stop.
     ///
     /// # Errors
     /// None of its own: what it sees is reported.
     pub async fn run(self, stop: CancellationToken) -> PartResult {
+        // The first look counts for stamping: there have to be nodes to look at.
+        tokio::select! {
+            () = self.until_member() => {}
+            () = stop.cancelled() => return Ok(()),
+        }
         let mut ticks = tokio::time::interval(EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut alarms = Vec::new();
@@ -65,7 +61,7 @@ impl Lookout {
             }
             let answers = self.ask().await;
             let nodes: Vec<NodeStatus> = answers
-                .iter()
+                .values()
                 .filter_map(|(status, _)| status.node.clone())
                 .collect();
             let seen = diverging(&self.cluster.own_status(), &nodes);
@@ -73,35 +69,51 @@ impl Lookout {
                 tracing::error!(%alarm, "nodes hold different states");
             }
             alarms = seen;
-            let offsets: Vec<i64> = answers.iter().map(|(_, offset)| *offset).collect();
-            self.judge_clock(&offsets).await;
+            let ahead = answers.iter().map(|(&id, (_, ahead))| (id, *ahead));
+            self.judge_clocks(&ahead.collect()).await;
         }
     }
 
-    /// The answers, each with how far the node's clock is ahead of this one's,
-    /// in milliseconds.
-    async fn ask(&self) -> Vec<(PeerStatus, i64)> {
+    /// Returns when this node knows a membership.
+    async fn until_member(&self) {
+        let mut metrics = self.cluster.raft.metrics();
+        loop {
+            let membership = Arc::clone(&metrics.borrow_watched().membership_config);
+            if membership.voter_ids().next().is_some() {
+                return;
+            }
+            if metrics.changed().await.is_err() {
+                // Raft has ended, and the node is about to.
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+
+    /// The answers by node, each with how far its clock is ahead of this
+    /// one's, in milliseconds.
+    async fn ask(&self) -> BTreeMap<u64, (PeerStatus, i64)> {
         let deadline = Instant::now() + ANSWER_TIME;
         let asked: FuturesUnordered<_> = self
             .cluster
             .members()
-            .into_keys()
-            .filter(|&id| id != self.cluster.id)
-            .map(|id| async move {
+            .into_iter()
+            .filter(|(id, _)| *id != self.cluster.id)
+            .map(|(id, member)| async move {
+                // A node that has just started has not called it yet.
+                self.peers.learn(id, &member);
                 let status = self.peers.status(id, deadline).await.ok()?;
                 let own = i64::try_from(self.clock.now().as_millis()).ok()?;
                 let theirs = i64::try_from(status.clock_ms).ok()?;
-                Some((status, theirs - own))
+                Some((id, (status, theirs.saturating_sub(own))))
             })
             .collect();
         asked.filter_map(std::future::ready).collect().await
     }
 
-    async fn judge_clock(&self, offsets: &[i64]) {
-        let off = clock_off(offsets);
-        let before = self.sight.borrow().clock_off_ms;
-        self.sight.send_replace(Sight { clock_off_ms: off });
-        match (before, off) {
+    async fn judge_clocks(&self, ahead: &BTreeMap<u64, i64>) {
+        let before = self.clocks.borrow().clone();
+        let now = before.after(ahead);
+        match (before.own_off_ms, now.own_off_ms) {
             (None, Some(ms)) => {
                 tracing::error!(
                     ahead_ms = ms,
@@ -111,23 +123,12 @@ impl Lookout {
             (Some(_), None) => tracing::info!("this node's clock is right again"),
             _ => {}
         }
-        if off.is_some() {
-            handover::hand_over(&self.cluster.raft, &self.peers, self.cluster.id).await;
+        self.clocks.send_replace(now.clone());
+        if now.own_off_ms.is_some() {
+            let Cluster { raft, id, .. } = &*self.cluster;
+            handover::hand_over(raft, &self.peers, *id, &now.others_off).await;
         }
     }
-}
-
-/// How far this clock is ahead of the median of all, given how far each other
-/// one is ahead of it; `None` while that is within tolerance, or unknowable.
-fn clock_off(offsets: &[i64]) -> Option<i64> {
-    let mut all: Vec<i64> = offsets.iter().copied().chain([0]).collect();
-    if all.len() < CLOCKS_MIN {
-        return None;
-    }
-    let middle = all.len() / 2;
-    let (_, median, _) = all.select_nth_unstable(middle);
-    let ahead = -*median;
-    (ahead.abs() > CLOCK_TOLERANCE_MS).then_some(ahead)
 }
 
 /// Nodes that applied the same entries as another and hold another state: a
@@ -180,19 +181,5 @@ mod tests {
             ..node(2, 5, "b")
         };
         assert!(diverging(&node(1, 5, "a"), &[silent]).is_empty());
-    }
-
-    #[test]
-    fn only_a_clock_far_from_the_median_of_three_is_wrong() {
-        const DAY: i64 = 86_400_000;
-        assert_eq!(
-            clock_off(&[-DAY, -DAY]),
-            Some(DAY),
-            "this one is a day ahead"
-        );
-        assert_eq!(clock_off(&[0, DAY]), None, "another one is");
-        assert_eq!(clock_off(&[DAY]), None, "two cannot tell");
-        assert_eq!(clock_off(&[-CLOCK_TOLERANCE_MS, -CLOCK_TOLERANCE_MS]), None);
-        assert_eq!(clock_off(&[1000, -1000, 50, DAY]), None);
     }
 }

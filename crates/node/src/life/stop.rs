@@ -18,7 +18,8 @@ impl Node {
     /// Stops the node; the first step that failed is the error.
     pub(super) async fn stop(mut self) -> Result<(), NodeError> {
         let deadline = Instant::now() + limits::STOP_TIME;
-        handover::hand_over(&self.raft, &self.peers, self.serving.id).await;
+        let off = self.clocks.borrow().others_off.clone();
+        handover::hand_over(&self.raft, &self.peers, self.serving.id, &off).await;
         self.port.cancel();
         let closed = self.port_closed.wait_for(|closed| *closed);
         if timeout(limits::CALLS_END_TIME, closed).await.is_err() {

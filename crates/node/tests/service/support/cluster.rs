@@ -1,11 +1,11 @@
 //! Real nodes over real files, on a network of pipes.
 
 use super::network::{Plug, Wire};
-use hosts::Role;
+use hosts::{Role, Timestamp};
 use hyper_util::rt::TokioIo;
 use node::{
     NodeError, Seams,
-    clock::{Clock as _, SystemClock},
+    clock::{Clock, SystemClock},
     config::Config,
     identity::ClusterId,
     network::Network as _,
@@ -39,12 +39,29 @@ pub(crate) struct Cluster {
     pub(crate) wire: Arc<Wire>,
     directory: TempDir,
     size: u64,
+    /// A node whose clock is wrong.
+    ahead: Option<(u64, Ahead)>,
     running: BTreeMap<u64, Running>,
 }
 
 struct Running {
     stop: oneshot::Sender<()>,
     ended: JoinSet<Result<(), NodeError>>,
+}
+
+/// A clock that is wrong.
+#[derive(Clone, Copy, Debug)]
+struct Ahead(Duration);
+
+impl Clock for Ahead {
+    fn now(&self) -> Timestamp {
+        let by = u64::try_from(self.0.as_millis()).unwrap();
+        Timestamp::from_millis(SystemClock.now().as_millis() + by)
+    }
+
+    fn seed(&self) -> u128 {
+        SystemClock.seed()
+    }
 }
 
 /// Who calls.
@@ -70,6 +87,7 @@ impl Cluster {
             wire: Wire::new(),
             directory: tempfile::tempdir().unwrap(),
             size,
+            ahead: None,
             running: BTreeMap::new(),
         };
         for id in 1..=size {
@@ -141,10 +159,20 @@ impl Cluster {
         Config::parse(&text, &self.home(id).join("config.toml"), |_| None).unwrap()
     }
 
+    /// The clock of node `id` is ahead by `by` from its next start on.
+    pub(crate) fn set_ahead(&mut self, id: u64, by: Duration) {
+        self.ahead = Some((id, Ahead(by)));
+    }
+
     pub(crate) fn seams(&self, id: u64) -> Seams {
+        let real = Seams::real();
         Seams {
             network: Arc::new(self.wire.plug(Some(address(id)))),
-            ..Seams::real()
+            clock: match self.ahead {
+                Some((wrong, ahead)) if wrong == id => Arc::new(ahead),
+                _ => real.clock,
+            },
+            ..real
         }
     }
 
