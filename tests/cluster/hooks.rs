@@ -62,6 +62,35 @@ command = "echo $$ > ${ROUTER_HOSTS_FILE%/*}/shell; sleep 1000"
 }
 
 #[test]
+fn what_a_node_has_written_and_not_told_is_told_at_its_next_start() {
+    let waits = r#"
+[[hooks.on_success]]
+name = "waits"
+command = "D=${ROUTER_HOSTS_FILE%/*}; [ -e $D/go ] || sleep 1000; echo $ROUTER_HOSTS_REVISION >> $D/told"
+"#;
+    let cluster = Cluster::with(1, waits);
+    let added = cluster
+        .via("n1")
+        .try_add("nas.lan", "10.0.0.7", &["--wait=published"]);
+    let revision = added.json()["revision"].as_u64().unwrap();
+    fs::write(cluster.node_dir("n1").join("go"), "").unwrap();
+    cluster.restart(["n1"]);
+    cluster.until_told(revision);
+    assert_eq!(lines(&cluster, "n1/told"), [revision.to_string()]);
+    // It is told now, and not again.
+    let writes = cluster.status().node("n1").writes();
+    assert_eq!(writes, 0, "the bytes are the same");
+    cluster.restart(["n1"]);
+    let revision = cluster.via("n1").add("tv.lan", "10.0.0.8");
+    cluster.until_told(revision);
+    assert_eq!(
+        lines(&cluster, "n1/told").last(),
+        Some(&revision.to_string())
+    );
+    assert_eq!(lines(&cluster, "n1/told").len(), 2);
+}
+
+#[test]
 fn a_file_that_cannot_be_written_is_told_to_the_hooks_for_it() {
     let cluster = Cluster::with(1, NOTES);
     cluster.configure("n1", "path = \"hosts\"", "path = \"missing/hosts\"");

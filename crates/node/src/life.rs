@@ -25,7 +25,7 @@ use crate::{
     peers::{Peers, Transport},
     publish::{
         self, Files, PublishOptions, Published, RealFiles,
-        hooks::{self, HookOptions, RealShell, Shell},
+        hooks::{self, HookOptions, Note, RealShell, Shell},
     },
     raft::Raft,
     reads::Reads,
@@ -272,6 +272,11 @@ impl Node {
             // Only without a working directory does it stay as configured.
             file: std::path::absolute(&config.hosts_path)
                 .unwrap_or_else(|_| config.hosts_path.clone()),
+            note: Note {
+                disk: Arc::clone(&seams.store.disk),
+                directory: config.data_dir.clone(),
+                work: seams.store.work,
+            },
         };
         let told = published.clone();
         let member = Member {

@@ -62,8 +62,8 @@ pub struct Published {
     /// How often it had been changed by somebody else, and was repaired.
     pub repairs: u64,
     /// How many hosts the newest attempt rendered, disabled ones left out;
-    /// zero before the first.
-    pub entries: usize,
+    /// `None` before the first.
+    pub entries: Option<usize>,
     /// Why the last attempt failed and what to do, in one line; `None` once
     /// one has succeeded.
     pub error: Option<String>,
@@ -93,7 +93,7 @@ impl Published {
             attempted: Revision::default(),
             sha256: None,
             writes: 0,
-            entries: 0,
+            entries: None,
             repairs: 0,
             error: None,
             warnings: Vec::new(),

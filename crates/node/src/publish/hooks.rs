@@ -4,7 +4,7 @@
 //! batch runs at a time, and whatever came meanwhile is one further batch with
 //! the latest. The first after a quiet time begins at once; between two lies a
 //! second, for a resolver answers nothing while it reads. Equal bytes run
-//! nothing. Whatever a hook does, the node goes on and says how it ended; what
+//! nothing, unless the node ended before it could tell of them. Whatever a hook does, the node goes on and says how it ended; what
 //! it runs and prints stays on this node.
 //!
 //! ```text
@@ -25,12 +25,14 @@ use tracing::{error, info};
 use super::{Published, reached};
 use crate::limits;
 
+mod note;
 mod report;
 mod shell;
 #[cfg(test)]
 mod tests;
 mod told;
 
+pub use note::Note;
 pub use report::{HookReport, HookResult, HookRun};
 pub use shell::{Ended, How, RealShell, Running, Shell};
 use told::{Due, Told};
@@ -77,6 +79,8 @@ pub struct HookOptions {
     pub node: String,
     /// The hosts file, absolute.
     pub file: PathBuf,
+    /// Where it is noted what they were told.
+    pub note: Note,
 }
 
 /// Runs the hooks that are due until `stop`, when a running one is killed.
@@ -89,7 +93,11 @@ pub async fn run(
     options: HookOptions,
 ) {
     reports.send_replace(options.hooks.iter().map(HookReport::never_run).collect());
-    let mut told = Told::default();
+    let told = match options.hooks_for(Event::Success).next() {
+        Some(_) => options.note.read().await,
+        None => None,
+    };
+    let mut told = Told::since(told);
     let mut runner = Runner {
         stop,
         reports,
@@ -117,6 +125,14 @@ pub async fn run(
     }
 }
 
+impl HookOptions {
+    /// The hooks of one event, with their places in all of them.
+    fn hooks_for(&self, event: Event) -> impl Iterator<Item = (usize, &Hook)> {
+        let hooks = self.hooks.iter().enumerate();
+        hooks.filter(move |(_, hook)| hook.event == event)
+    }
+}
+
 struct Runner {
     stop: CancellationToken,
     reports: watch::Sender<Vec<HookReport>>,
@@ -130,18 +146,23 @@ impl Runner {
     async fn batch(&mut self, now: &Published, due: &[Due]) -> ControlFlow<()> {
         for what in due {
             let facts = self.facts(now, what);
-            let hooks = self.options.hooks.iter().enumerate();
-            for (place, hook) in hooks.filter(|(_, hook)| hook.event == what.event) {
+            let (mut some, mut all) = (false, true);
+            for (place, hook) in self.options.hooks_for(what.event) {
                 let run = self.run(hook, &facts, what).await;
-                let stopped = run.result == HookResult::Stopped;
+                let result = run.result.clone();
                 self.reports.send_modify(|reports| {
                     if let Some(report) = reports.get_mut(place) {
                         report.note(run);
                     }
                 });
-                if stopped {
+                if result == HookResult::Stopped {
                     return ControlFlow::Break(());
                 }
+                some = true;
+                all &= result == HookResult::Succeeded;
+            }
+            if let (Event::Success, true, Some(file)) = (what.event, some && all, now.sha256) {
+                self.options.note.write(file).await;
             }
         }
         ControlFlow::Continue(())
@@ -187,9 +208,11 @@ impl Runner {
 
     fn facts(&self, now: &Published, what: &Due) -> Facts {
         let HookOptions { node, file, .. } = &self.options;
+        // Unknown of a file that an earlier process has written.
+        let entries = now.entries.map(|count| count.to_string());
         [
             ("ROUTER_HOSTS_EVENT", what.event.as_str().to_owned()),
-            ("ROUTER_HOSTS_ENTRY_COUNT", now.entries.to_string()),
+            ("ROUTER_HOSTS_ENTRY_COUNT", entries.unwrap_or_default()),
             ("ROUTER_HOSTS_ERROR", what.error.clone()),
             ("ROUTER_HOSTS_REVISION", what.revision.to_string()),
             ("ROUTER_HOSTS_NODE", node.clone()),

@@ -253,7 +253,7 @@ impl Output {
         let (entries, made) = blocking(self.options.work, job).await?;
         // Nobody is woken for it: what became of the attempt follows at once.
         self.published.send_if_modified(|now| {
-            now.entries = entries;
+            now.entries = Some(entries);
             false
         });
         match made {

@@ -11,8 +11,9 @@ use std::{
 use hosts::Revision;
 use node::publish::{
     Published,
-    hooks::{self, Event, Hook, HookOptions, HookReport, HookRun, RealShell},
+    hooks::{self, Event, Hook, HookOptions, HookReport, HookRun, Note, RealShell},
 };
+use raft_store::disk::{RealDisk, Work};
 use tempfile::TempDir;
 use tokio::{
     sync::watch,
@@ -47,6 +48,11 @@ impl Lab {
             }],
             node: "attic".into(),
             file,
+            note: Note {
+                disk: Arc::new(RealDisk),
+                directory: directory.path().to_owned(),
+                work: Work::Threads,
+            },
         };
         let mut running = JoinSet::new();
         let shell = Arc::new(RealShell);

@@ -41,7 +41,11 @@ async fn a_failed_write_keeps_the_last_good_file_and_says_what_to_do() {
             assert!(error.contains(part), "{part:?} is not in {error:?}");
         }
         assert_eq!(files.bytes(Path::new(PATH)), good);
-        assert_eq!(publisher.now().entries, 2, "what should have been written");
+        assert_eq!(
+            publisher.now().entries,
+            Some(2),
+            "what should have been written"
+        );
         files.heal();
         let healed = publisher.until_at(history.projection.revision()).await;
         assert_eq!(healed.error, None);

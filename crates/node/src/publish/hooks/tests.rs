@@ -10,6 +10,7 @@ use std::{
 };
 
 use futures::future::BoxFuture;
+use raft_store::disk::{Disk as _, Work, memory::MemoryDisk};
 use tokio::{
     sync::watch,
     task::JoinSet,
@@ -185,6 +186,64 @@ async fn what_is_published_last_is_told_though_the_publisher_is_gone() {
     lab.until_told(revision).await;
 }
 
+#[tokio::test(start_paused = true)]
+async fn what_an_earlier_process_did_not_tell_is_told_at_the_start() {
+    let good = [success("reload", "reload 0ms 0")];
+    let bad = [success("reload", "reload 0ms 1"), good[0].clone()];
+    let hangs = [success("hangs", "hangs for ever")];
+    for (hooks, again) in [(&good[..], false), (&bad[..], true), (&hangs[..], true)] {
+        let mut first = Lab::of(hooks);
+        first.write();
+        if hooks == hangs {
+            first.until_run("hangs").await;
+        } else {
+            first.until_all_ran().await;
+        }
+        first.stop().await;
+
+        let mut second = Lab::on(first.disk.clone(), &good);
+        second.find([1; 32]);
+        pass(60 * limits::HOOK_REST).await;
+        let runs = second.shell.runs();
+        assert_eq!(runs.len(), usize::from(again), "{hooks:?}");
+        if again {
+            assert_eq!(runs[0].told(), "reload 41");
+        }
+        second.stop().await;
+
+        // It is told now.
+        let third = Lab::on(first.disk.clone(), &good);
+        third.find([1; 32]);
+        pass(60 * limits::HOOK_REST).await;
+        assert_eq!(third.shell.runs().len(), 0, "{hooks:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_note_that_is_lost_or_cannot_be_written_costs_a_reload_and_nothing_else() {
+    let hooks = [success("reload", "reload 0ms 0")];
+    let mut first = Lab::of(&hooks);
+    first.write();
+    first.until_all_ran().await;
+    first.stop().await;
+    first.disk.remove(&Path::new(DATA).join("TOLD")).unwrap();
+    let mut empty = first.disk.create(&Path::new(DATA).join("TOLD")).unwrap();
+    empty.append(b"half of").unwrap();
+    let mut second = Lab::on(first.disk.clone(), &hooks);
+    second.find([1; 32]);
+    second.until_told(Revision::new(41)).await;
+
+    let nowhere = Lab::on(MemoryDisk::new(), &hooks);
+    nowhere.find([1; 32]);
+    nowhere.shell.until(|_| true).await;
+    pass(2 * limits::HOOK_REST).await;
+    let revision = nowhere.write();
+    assert_eq!(revision, Revision::new(42));
+    let mut nowhere = nowhere;
+    nowhere.until_told(revision).await;
+    nowhere.stop().await;
+}
+
 /// Lets time go by on the clock of these tests, which does not wait.
 async fn pass(time: Duration) {
     sleep(time).await;
@@ -192,6 +251,7 @@ async fn pass(time: Duration) {
 
 /// Of the hooks of these tests.
 const HANG_LIMIT: Duration = Duration::from_secs(4);
+const DATA: &str = "/data";
 const PATIENCE: Duration = Duration::from_secs(600);
 
 fn success(name: &str, command: &str) -> Hook {
@@ -235,10 +295,18 @@ struct Lab {
     reports: watch::Receiver<Vec<HookReport>>,
     shell: Arc<Scripted>,
     running: JoinSet<()>,
+    disk: MemoryDisk,
 }
 
 impl Lab {
     fn of(hooks: &[Hook]) -> Self {
+        let disk = MemoryDisk::new();
+        disk.create_dir_all(Path::new(DATA)).unwrap();
+        Self::on(disk, hooks)
+    }
+
+    /// A later process of the same node, if there was one.
+    fn on(disk: MemoryDisk, hooks: &[Hook]) -> Self {
         let (stop, shell) = (CancellationToken::new(), Arc::new(Scripted::default()));
         let (published, seen) = watch::channel(Published::nothing("/hosts".into()));
         let (sender, reports) = watch::channel(Vec::new());
@@ -246,6 +314,11 @@ impl Lab {
             hooks: hooks.to_vec(),
             node: "attic".into(),
             file: Path::new("/hosts").into(),
+            note: Note {
+                disk: Arc::new(disk.clone()),
+                directory: DATA.into(),
+                work: Work::Inline,
+            },
         };
         let mut running = JoinSet::new();
         let shown: Arc<dyn Shell> = shell.clone();
@@ -256,7 +329,16 @@ impl Lab {
             reports,
             shell,
             running,
+            disk,
         }
+    }
+
+    /// The file that an earlier process has written is found.
+    fn find(&self, sha256: [u8; 32]) {
+        self.publish(|now| {
+            now.revision = Revision::new(41);
+            now.sha256 = Some(sha256);
+        });
     }
 
     fn publish(&self, change: impl FnOnce(&mut Published)) {
@@ -270,7 +352,8 @@ impl Lab {
             now.writes += 1;
             now.revision = Revision::new(now.revision.get() + 1);
             now.attempted = now.revision;
-            now.entries += 10;
+            now.entries = Some(10 * usize::try_from(now.writes).unwrap());
+            now.sha256 = Some([u8::try_from(now.writes % 256).unwrap(); 32]);
         });
         let published = self.published.as_ref().expect("it was not ended");
         published.borrow().revision
@@ -291,6 +374,14 @@ impl Lab {
 
     async fn until_run(&mut self, name: &str) -> Run {
         self.shell.until(|run| run.name == name).await
+    }
+
+    async fn until_all_ran(&mut self) {
+        let ran = self.reports.wait_for(|reports| {
+            reports.iter().all(|report| report.runs > 0) && !reports.is_empty()
+        });
+        let ran = timeout(PATIENCE, ran).await.expect("within the patience");
+        drop(ran.expect("the runner runs"));
     }
 
     async fn stop(&mut self) {

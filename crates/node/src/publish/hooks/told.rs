@@ -1,13 +1,15 @@
 //! What the hooks have been told, and what is new since: a difference of two
 //! states, so nothing is queued and the latest wins.
 
-use super::{Event, Published, Revision};
+use super::{Event, Published, Revision, note::Sha256};
 
 /// What the last batches were about.
 #[derive(Debug, Default)]
 pub(super) struct Told {
     /// Of these writes.
     writes: u64,
+    /// Of a file with these bytes, by an earlier process of the node.
+    before: Option<Sha256>,
     /// Of this trouble, while it lasts.
     error: Option<String>,
 }
@@ -24,18 +26,28 @@ pub(super) struct Due {
 }
 
 impl Told {
+    /// At the start of a process, when `before` is what was told last.
+    pub(super) fn since(before: Option<Sha256>) -> Self {
+        Self {
+            before,
+            ..Self::default()
+        }
+    }
+
     /// What is to be told: a file that was written, a file that could not be,
     /// or both when a write was followed by a failure. A trouble is told once,
-    /// not at every attempt; a write is never lost to a failure after it.
+    /// not at every attempt; a write is never lost to a failure after it, nor
+    /// one of an earlier process to that one's end.
     pub(super) fn due(&mut self, now: &Published) -> Vec<Due> {
         let mut due = Vec::new();
         let writes = now.writes.saturating_sub(self.writes);
-        if writes > 0 {
+        let found = now.writes == 0 && now.sha256.is_some();
+        if writes > 0 || (found && now.sha256 != self.before) {
             due.push(Due {
                 event: Event::Success,
                 revision: now.revision,
                 error: String::new(),
-                coalesced: writes - 1,
+                coalesced: writes.saturating_sub(1),
             });
         }
         match &now.error {
@@ -55,6 +67,7 @@ impl Told {
     pub(super) fn tell(&mut self, now: &Published) -> Vec<Due> {
         let due = self.due(now);
         self.writes = now.writes;
+        self.before = now.sha256.or(self.before);
         self.error.clone_from(&now.error);
         due
     }
@@ -89,6 +102,23 @@ mod tests {
             [(Event::Success, 3), (Event::Failure, 0)]
         );
         assert_eq!(events(&mut told, &published(5, None)), []);
+    }
+
+    #[test]
+    fn a_file_that_is_found_is_told_unless_it_was_before() {
+        let mut found = published(0, None);
+        found.sha256 = Some([7; 32]);
+        let success = [(Event::Success, 0)];
+        for (before, expected) in [
+            (None, &success[..]),
+            (Some([6; 32]), &success[..]),
+            (Some([7; 32]), &[]),
+        ] {
+            let mut told = Told::since(before);
+            assert_eq!(events(&mut told, &published(0, None)), []);
+            assert_eq!(events(&mut told, &found), expected, "{before:?}");
+            assert_eq!(events(&mut told, &found), []);
+        }
     }
 
     #[test]
