@@ -31,6 +31,12 @@ pub enum InvalidMessage {
     /// `id` is not a host id.
     #[error("id is not valid")]
     Id(#[source] hosts::InvalidHostId),
+    /// `name` is not a name.
+    #[error("name is not valid")]
+    Name(#[source] hosts::InvalidHostname),
+    /// A host is named both ways, which may be two hosts.
+    #[error("id and name cannot be given together")]
+    IdAndName,
     /// `ip_address` is not an address.
     #[error("ip_address is not valid")]
     Address(#[source] hosts::InvalidAddress),

@@ -205,6 +205,16 @@ pub struct ImportCounts {
 }
 
 impl Command {
+    /// The fingerprint of a command about the host that is called `name`, made for no host in particular: the same
+    /// request has the same one whatever the name stands for.
+    #[must_use]
+    pub fn fingerprint_by_name(command: impl Fn(HostId) -> Self, name: &Hostname) -> Fingerprint {
+        let mut canon = Canon::new(b"command by name");
+        let about_nobody = command(HostId::from_u128(0)).fingerprint();
+        canon.text(name.as_str()).bytes(about_nobody.as_bytes());
+        canon.fingerprint()
+    }
+
     /// The first half of the SHA-256 of its canonical encoding. Equal commands have equal fingerprints.
     #[must_use]
     pub fn fingerprint(&self) -> Fingerprint {

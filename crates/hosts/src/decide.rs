@@ -35,7 +35,7 @@ pub fn decide(
         return Ok(Decision::Answered(answer.clone()));
     }
     // Before the command is looked at: had it been applied, it would be refused for what it did itself.
-    hosts.check_remembered(&stamp)?;
+    hosts.check_remembered(&stamp.by, &stamp.request, stamp.since)?;
     stamp.at = stamp.at.max(hosts.last_stamp());
 
     let draft = match command {

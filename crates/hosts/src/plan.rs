@@ -42,7 +42,7 @@ pub(crate) fn plan(hosts: &Projection, at: Revision, change: &Change) -> Result<
         let request = stamp.request.clone();
         return Err(Rejection::RequestKnown { request });
     }
-    hosts.check_remembered(stamp)?;
+    hosts.check_remembered(&stamp.by, &stamp.request, stamp.since)?;
     check_expected(hosts, change)?;
 
     let mut plan = Plan {

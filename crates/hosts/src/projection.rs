@@ -18,7 +18,7 @@ use crate::name::Hostname;
 use crate::plan::{Plan, Touched, plan};
 use crate::rejection::Rejection;
 use crate::requests::{RequestRow, Requests};
-use crate::stamp::{RequestId, Revision, Stamp};
+use crate::stamp::{RequestId, Revision};
 use crate::time::Timestamp;
 use crate::view::View;
 
@@ -205,19 +205,18 @@ impl Projection {
 
     /// Refuses the request if the table does not know it and cannot say that it was never accepted: what was
     /// accepted since it was first sent has begun to leave the table.
-    pub(crate) fn check_remembered(&self, stamp: &Stamp) -> Result<(), Rejection> {
-        let Stamp {
-            by, request, since, ..
-        } = stamp;
-        match since {
-            Some(since)
-                if self.answered(by, request).is_none() && !self.requests.reaches(*since) =>
-            {
-                let request = request.clone();
-                Err(Rejection::RequestForgotten { request })
-            }
-            _ => Ok(()),
+    pub(crate) fn check_remembered(
+        &self,
+        by: &Actor,
+        request: &RequestId,
+        since: Option<Revision>,
+    ) -> Result<(), Rejection> {
+        let reached = since.is_none_or(|since| self.requests.reaches(since));
+        if reached || self.answered(by, request).is_some() {
+            return Ok(());
         }
+        let request = request.clone();
+        Err(Rejection::RequestForgotten { request })
     }
 
     /// The rows of the request table, in the order of revisions.

@@ -11,7 +11,7 @@ use crate::{
     peers::{CallError, Peers},
     raft::{Raft, ReadIndexError, known_leader, led_term, read_index},
 };
-use hosts::{Actor, Answer, Command, Rejection, RequestId, Revision};
+use hosts::{Actor, Answer, Command, Fingerprint, Rejection, RequestId, Revision};
 use openraft::async_runtime::WatchReceiver as _;
 use raft_store::record;
 use std::{
@@ -86,6 +86,21 @@ pub enum ReadError {
     Stopped,
 }
 
+/// A command as its caller asked for it.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    /// What is asked for.
+    pub command: Arc<Command>,
+    /// Who asks, from the certificate.
+    pub by: Actor,
+    /// The caller's id for it.
+    pub request: RequestId,
+    /// Whether it may have been asked before.
+    pub since: Since,
+    /// Of the request, where that says more than the command.
+    pub fingerprint: Option<Fingerprint>,
+}
+
 /// Whether a request may have been sent before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Since {
@@ -145,22 +160,15 @@ impl Router {
         }
     }
 
-    /// The answer to `command`, from whoever leads, before `deadline`.
+    /// The answer to what is asked, from whoever leads, before `deadline`.
     ///
     /// # Errors
     /// [`WriteError`]; only [`WriteError::Unknown`] leaves open whether the
     /// change takes effect, and repeating it with the same id is safe.
-    pub async fn write(
-        &self,
-        command: Arc<Command>,
-        by: Actor,
-        request: RequestId,
-        since: Since,
-        deadline: Instant,
-    ) -> Result<Answer, WriteError> {
+    pub async fn write(&self, asked: Asked, deadline: Instant) -> Result<Answer, WriteError> {
         let mut encoded = None;
         let mut in_flight = false;
-        let (mut since, mut new) = match since {
+        let (mut since, mut new) = match asked.since {
             Since::New(applied) => (applied, true),
             Since::Known(since) => (since, false),
         };
@@ -171,10 +179,11 @@ impl Router {
                 None => Attempt::NotThere,
                 Some(leader) if leader == self.id => {
                     let submission = Submission {
-                        command: Arc::clone(&command),
-                        by: by.clone(),
-                        request: request.clone(),
+                        command: Arc::clone(&asked.command),
+                        by: asked.by.clone(),
+                        request: asked.request.clone(),
                         since: Some(since),
+                        fingerprint: asked.fingerprint,
                         deadline,
                     };
                     match self.propose(submission).await {
@@ -189,10 +198,11 @@ impl Router {
                     Attempt::NotThere
                 }
                 Some(leader) => {
-                    let bytes = encoded.get_or_insert_with(|| record::encode_command(&command));
-                    let call =
-                        self.peers
-                            .forward(leader, &by, &request, since, bytes.clone(), deadline);
+                    let bytes =
+                        encoded.get_or_insert_with(|| record::encode_command(&asked.command));
+                    let call = self
+                        .peers
+                        .forward(leader, &asked, since, bytes.clone(), deadline);
                     let called = tokio::select! {
                         called = call => called,
                         () = self.deposed(leader) => Err(CallError::Unanswered(

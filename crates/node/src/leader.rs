@@ -15,7 +15,9 @@ use crate::{
     tasks::PartResult,
 };
 use futures::{StreamExt as _, future::BoxFuture, stream::FuturesUnordered};
-use hosts::{Actor, Answer, Command, Decision, Rejection, RequestId, Revision, Stamp, decide};
+use hosts::{
+    Actor, Answer, Command, Decision, Fingerprint, Rejection, RequestId, Revision, Stamp, decide,
+};
 use openraft::{errors::ClientWriteError, raft::ClientWriteResult};
 use raft_store::{
     Applied,
@@ -44,6 +46,8 @@ pub struct Submission {
     pub request: RequestId,
     /// Where the log stood before it was first sent, as far as that is known.
     pub since: Option<Revision>,
+    /// Of the request as its caller made it; `None`: that of the command.
+    pub fingerprint: Option<Fingerprint>,
     /// When nobody waits for the answer any more.
     pub deadline: Instant,
 }
@@ -225,6 +229,7 @@ impl Leader {
             by,
             request,
             since,
+            fingerprint,
             ..
         } = &pending.submission;
         let stamp = Stamp {
@@ -232,7 +237,7 @@ impl Leader {
             by: by.clone(),
             request: request.clone(),
             since: *since,
-            fingerprint: command.fingerprint(),
+            fingerprint: fingerprint.unwrap_or_else(|| command.fingerprint()),
             seed: self.clock.seed(),
         };
         match decide(&projection, command, stamp) {

@@ -10,12 +10,13 @@ pub use network::{Connection, Transport};
 
 use crate::{
     connect::{self, Dialer},
+    forward::Asked,
     identity::Peer as PeerIdentity,
     limits,
 };
 use bytes::Bytes;
 use dashmap::DashMap;
-use hosts::{Actor, RequestId, Revision};
+use hosts::Revision;
 use proto::{
     cluster,
     peer::{
@@ -146,18 +147,20 @@ impl Peers {
     pub async fn forward(
         &self,
         leader: u64,
-        by: &Actor,
-        request: &RequestId,
+        asked: &Asked,
         since: Revision,
         command: Bytes,
         deadline: Instant,
     ) -> Result<Bytes, CallError> {
         let head = ForwardHead {
             route: Some(self.route(leader)),
-            actor: by.to_string(),
-            request: request.to_string(),
+            actor: asked.by.to_string(),
+            request: asked.request.to_string(),
             command_bytes: command.len() as u64,
             since: Some(since.get()),
+            fingerprint: asked
+                .fingerprint
+                .map(|one| Bytes::copy_from_slice(one.as_bytes())),
         };
         let purpose = if command.len() > limits::CHUNK_BYTES {
             Purpose::Bulk

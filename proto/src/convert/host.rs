@@ -3,7 +3,8 @@
 use super::{InvalidMessage, timestamp_from_wire, timestamp_to_wire};
 use crate::v1;
 use hosts::{
-    Address, Aliases, Comment, Host, HostId, HostPatch, Hostname, NewHost, Revision, Tag, Tags,
+    Address, Aliases, Comment, Host, HostId, HostPatch, HostRef, Hostname, NewHost, Revision, Tag,
+    Tags,
 };
 
 impl From<&Host> for v1::HostEntry {
@@ -111,7 +112,7 @@ impl From<&NewHost> for v1::AddHostRequest {
     }
 }
 
-impl TryFrom<v1::UpdateHostRequest> for (HostId, HostPatch, Option<Revision>) {
+impl TryFrom<v1::UpdateHostRequest> for (HostRef, HostPatch, Option<Revision>) {
     type Error = InvalidMessage;
 
     /// What is absent stays; an empty wrapper and an empty comment clear.
@@ -125,6 +126,7 @@ impl TryFrom<v1::UpdateHostRequest> for (HostId, HostPatch, Option<Revision>) {
             aliases,
             tags,
             disabled,
+            name: by_name,
         }: v1::UpdateHostRequest,
     ) -> Result<Self, InvalidMessage> {
         let patch = HostPatch {
@@ -139,14 +141,15 @@ impl TryFrom<v1::UpdateHostRequest> for (HostId, HostPatch, Option<Revision>) {
             comment: comment.as_deref().map(remark).transpose()?,
             enabled: disabled.map(|disabled| !disabled),
         };
-        Ok((host_id(&id)?, patch, expected_version.map(expected)))
+        let host = host_ref(&id, by_name.as_deref())?;
+        Ok((host, patch, expected_version.map(expected)))
     }
 }
 
-impl From<(HostId, &HostPatch)> for v1::UpdateHostRequest {
+impl From<(&HostRef, &HostPatch)> for v1::UpdateHostRequest {
     /// Unconditional: whoever has seen a version sets `expected_version`,
     /// whose text is opaque to the caller.
-    fn from((id, patch): (HostId, &HostPatch)) -> Self {
+    fn from((host, patch): (&HostRef, &HostPatch)) -> Self {
         let HostPatch {
             address,
             hostname,
@@ -155,8 +158,10 @@ impl From<(HostId, &HostPatch)> for v1::UpdateHostRequest {
             comment,
             enabled,
         } = patch;
+        let (id, name) = host_texts(host);
         Self {
-            id: id.to_string(),
+            id,
+            name,
             ip_address: address.map(|address| address.to_string()),
             hostname: hostname.as_ref().map(Hostname::to_string),
             comment: comment
@@ -174,16 +179,49 @@ impl From<(HostId, &HostPatch)> for v1::UpdateHostRequest {
     }
 }
 
-impl TryFrom<v1::DeleteHostRequest> for (HostId, Option<Revision>) {
+impl TryFrom<v1::DeleteHostRequest> for (HostRef, Option<Revision>) {
     type Error = InvalidMessage;
 
     fn try_from(
         v1::DeleteHostRequest {
             id,
             expected_version,
+            name,
         }: v1::DeleteHostRequest,
     ) -> Result<Self, InvalidMessage> {
-        Ok((host_id(&id)?, expected_version.map(expected)))
+        let host = host_ref(&id, name.as_deref())?;
+        Ok((host, expected_version.map(expected)))
+    }
+}
+
+impl From<&HostRef> for v1::DeleteHostRequest {
+    /// Unconditional, as an update.
+    fn from(host: &HostRef) -> Self {
+        let (id, name) = host_texts(host);
+        Self {
+            id,
+            expected_version: None,
+            name,
+        }
+    }
+}
+
+/// One of both; with a name, the id is empty.
+fn host_ref(id: &str, by_name: Option<&str>) -> Result<HostRef, InvalidMessage> {
+    match by_name {
+        None => host_id(id).map(HostRef::Id),
+        Some(text) if id.is_empty() => {
+            let name = Hostname::parse(text).map_err(InvalidMessage::Name)?;
+            Ok(HostRef::Name(name))
+        }
+        Some(_) => Err(InvalidMessage::IdAndName),
+    }
+}
+
+fn host_texts(host: &HostRef) -> (String, Option<String>) {
+    match host {
+        HostRef::Id(id) => (id.to_string(), None),
+        HostRef::Name(name) => (String::new(), Some(name.to_string())),
     }
 }
 

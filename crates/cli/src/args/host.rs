@@ -37,7 +37,7 @@ pub(crate) enum Host {
         host: HostRef,
         /// Only if it still is at this version, as `host get` shows it
         #[arg(long, value_name = "VERSION")]
-        if_version: Option<String>,
+        if_version: Option<Revision>,
         /// Exit with 0 when there is no such host
         #[arg(long)]
         missing_ok: bool,
@@ -122,7 +122,7 @@ pub(crate) struct Update {
     pub(crate) fields: Fields,
     /// Only if it still is at this version, as `host get` shows it
     #[arg(long, value_name = "VERSION")]
-    pub(crate) if_version: Option<String>,
+    pub(crate) if_version: Option<Revision>,
     #[command(flatten)]
     pub(crate) change: Change,
 }

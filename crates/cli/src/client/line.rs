@@ -11,7 +11,7 @@ use super::tls::{ConnectError, Seen, Tls};
 use super::trouble::{self, Trouble, Verdict};
 use super::{Answer, Attempt, CONNECT, Once, channel_over, request, revision_of};
 use crate::exit::{Failure, chain};
-use hosts::{HostId, HostPatch, NewHost, Revision};
+use hosts::{HostId, HostPatch, HostRef, NewHost, Revision};
 use proto::convert::Consistency;
 use proto::v1;
 use proto::v1::hosts_service_client::HostsServiceClient as Service;
@@ -88,7 +88,7 @@ impl Line {
         once: &Once,
         limit: Duration,
     ) -> Result<Answer<()>, Miss> {
-        let message = v1::UpdateHostRequest::from((host, patch));
+        let message = v1::UpdateHostRequest::from((&HostRef::Id(host), patch));
         let answer = self
             .call(limit, true, |channel| async move {
                 let request = request(message, Some(&once.id), attempt(limit, once.since))?;
@@ -105,10 +105,7 @@ impl Line {
         once: &Once,
         limit: Duration,
     ) -> Result<Answer<()>, Miss> {
-        let message = v1::DeleteHostRequest {
-            id: host.to_string(),
-            expected_version: None,
-        };
+        let message = v1::DeleteHostRequest::from(&HostRef::Id(host));
         let answer = self
             .call(limit, true, |channel| async move {
                 let request = request(message, Some(&once.id), attempt(limit, once.since))?;

@@ -2,7 +2,7 @@
 
 use super::{Answer, CHANGE, Client, Once, READ, STREAM, request, revision_of};
 use crate::exit::{Failure, reasons};
-use hosts::{ConflictMode, Host, HostId, HostPatch, NewHost, Revision};
+use hosts::{ConflictMode, Host, HostId, HostPatch, HostRef, NewHost, Revision};
 use proto::convert::{Consistency, FileFormat, InvalidMessage, conflict_mode_name};
 use proto::v1;
 use proto::v1::hosts_service_client::HostsServiceClient as Service;
@@ -80,14 +80,14 @@ impl Client {
     /// Changes a host, if it is at this version where one is given.
     pub(crate) async fn update_host(
         &mut self,
-        host: HostId,
+        host: &HostRef,
         patch: &HostPatch,
-        expected_version: Option<String>,
+        expected: Option<Revision>,
         once: &Once,
     ) -> Result<Answer<Host>, Failure> {
-        let what = format!("update host {host}");
+        let what = format!("update {host}");
         let message = v1::UpdateHostRequest {
-            expected_version,
+            expected_version: expected.map(|version| version.to_string()),
             ..v1::UpdateHostRequest::from((host, patch))
         };
         let answer = self
@@ -104,17 +104,17 @@ impl Client {
         one(answer, |v1::UpdateHostResponse { entry }| entry)
     }
 
-    /// Deletes a host, if it is at this version where one is given.
+    /// Deletes a host and says which, if it is at this version where one is given.
     pub(crate) async fn delete_host(
         &mut self,
-        host: HostId,
-        expected_version: Option<String>,
+        host: &HostRef,
+        expected: Option<Revision>,
         once: &Once,
-    ) -> Result<Answer<()>, Failure> {
-        let what = format!("delete host {host}");
+    ) -> Result<Answer<HostId>, Failure> {
+        let what = format!("delete {host}");
         let message = v1::DeleteHostRequest {
-            id: host.to_string(),
-            expected_version,
+            expected_version: expected.map(|version| version.to_string()),
+            ..v1::DeleteHostRequest::from(host)
         };
         let answer = self
             .change(
@@ -129,11 +129,11 @@ impl Client {
             .await?;
         let revision = revision_of(answer.metadata());
         match answer.into_inner() {
-            v1::DeleteHostResponse { success: true } => Ok(Answer {
-                value: (),
+            v1::DeleteHostResponse { success: true, id } => Ok(Answer {
+                value: id.parse().map_err(|_| malformed("it names no host"))?,
                 revision,
             }),
-            v1::DeleteHostResponse { success: false } => Err(malformed("nothing was deleted")),
+            v1::DeleteHostResponse { success: false, .. } => Err(malformed("nothing was deleted")),
         }
     }
 

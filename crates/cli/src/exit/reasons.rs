@@ -45,6 +45,7 @@ pub(crate) const NOT_FOUND: Row = row(
     Exit::NotFound,
     "look for it with `router-hosts host search`",
 );
+pub(crate) const AMBIGUOUS: Row = row("AMBIGUOUS", Exit::Usage, "name one of them by its id");
 pub(crate) const PERMISSION_DENIED: Row = row(
     "PERMISSION_DENIED",
     Exit::NotPermitted,
@@ -89,6 +90,7 @@ pub(super) const ANSWERED: &[Row] = &[
     row("REQUEST_KNOWN", Exit::Conflict, RUN_AGAIN),
     row("REVISION_BEHIND", Exit::Failed, SEE_LOG),
     INVALID_ARGUMENT,
+    AMBIGUOUS,
     PERMISSION_DENIED,
     NO_LEADER,
     row("NO_QUORUM", Exit::Unavailable, SEE_STATUS),
@@ -171,7 +173,6 @@ pub(crate) const QUERY: Row = row(
     Exit::Usage,
     "`router-hosts host search --help` lists the terms",
 );
-pub(crate) const AMBIGUOUS: Row = row("AMBIGUOUS", Exit::Usage, "name one of them by its id");
 pub(crate) const INVALID_FILE: Row = row(
     "INVALID_FILE",
     Exit::Usage,

@@ -75,15 +75,28 @@ fn an_empty_comment_clears_it() {
 }
 
 #[test]
-fn a_stale_version_is_a_conflict_and_an_opaque_one_never_matches() {
+fn a_stale_version_is_a_conflict_and_what_is_no_version_is_refused_here() {
     let bench = Bench::new();
     bench.add("10.0.0.7", "nas.lan", "");
-    for version in ["7", "v1"] {
-        bench
-            .run(&format!(
-                "host update nas.lan --disable --if-version {version} -f json"
-            ))
-            .refused(3, "VERSION_MISMATCH");
+    let calls = bench.node.calls().len();
+    for command in ["update nas.lan --disable", "delete nas.lan"] {
+        let ended = bench.run(&format!("host {command} --if-version v1 -f json"));
+        ended.refused(2, "INVALID_ARGUMENT");
+        assert!(
+            ended.stderr.contains("`v1` is not a revision"),
+            "{}",
+            ended.stderr
+        );
+        assert_eq!(bench.node.calls().len(), calls, "nothing was sent");
+    }
+    for command in ["update nas.lan --disable", "delete nas.lan"] {
+        let ended = bench.run(&format!("host {command} --if-version 7 -f json"));
+        ended.refused(3, "VERSION_MISMATCH");
+        assert!(
+            ended.stderr.contains("at version 1, not 7"),
+            "{}",
+            ended.stderr
+        );
     }
 }
 

@@ -190,19 +190,59 @@ fn a_change_that_is_interrupted_tells_how_to_find_out() {
 }
 
 #[test]
-fn an_unknown_outcome_by_name_is_repeated_by_id() {
+fn a_repeated_rename_or_delete_by_name_gets_the_first_answer() {
     let place = Place::new();
     let node = place.node();
     let id = place.run(&[&node.address], &ADD).json()["id"].clone();
+    let run = |arguments: &[&str], request: &str| {
+        let request = ["-f", "json", "--request-id", request];
+        place.run(&[&node.address], &with(arguments, &request))
+    };
+    let rename = ["host", "update", "nas.lan", "--hostname", "tv.lan"];
+    let first = run(&rename, "rename").json();
+    assert_eq!(first["hostname"], "tv.lan");
+    assert_eq!(run(&rename, "rename").json(), first);
+    // Even when another host has that name by then.
+    let other = ["host", "add", "--ip", "10.0.0.8", "--hostname", "nas.lan"];
+    run(&other, "other").json();
+    assert_eq!(run(&rename, "rename").json(), first);
+    let reused = ["host", "update", "tv.lan", "--hostname", "tv.lan"];
+    run(&reused, "rename").refused(2, "REQUEST_REUSED");
+
+    let delete = ["host", "delete", "tv.lan"];
+    let first = run(&delete, "gone").json();
+    assert_eq!((&first["id"], &first["deleted"]), (&id, &true.into()));
+    assert_eq!(run(&delete, "gone").json(), first);
+    let missing_ok = with(&delete, &["--missing-ok"]);
+    assert_eq!(run(&missing_ok, "gone").json(), first);
+    run(&["host", "delete", "tv.lan"], "anew").refused(4, "NOT_FOUND");
+}
+
+#[test]
+fn a_repeated_delete_by_id_gets_the_first_answer() {
+    let place = Place::new();
+    let node = place.node();
+    let id = place.run(&[&node.address], &ADD).json()["id"].clone();
+    let request = ["-f", "json", "--request-id", "gone"];
+    let delete = with(&["host", "delete", id.as_str().unwrap()], &request);
+    let first = place.run(&[&node.address], &delete).json();
+    assert_eq!(first["deleted"], true);
+    assert_eq!(place.run(&[&node.address], &delete).json(), first);
+}
+
+#[test]
+fn an_unknown_outcome_by_name_is_found_out_by_name() {
+    let place = Place::new();
+    let node = place.node();
+    place.run(&[&node.address], &ADD).json();
     let delete = ["host", "delete", "nas.lan", "-f", "json"];
     node.mood(Mood::Unsure);
-    let ended = place.run(&[&node.address], &delete);
+    let ended = place.run(&[&node.address], &with(&delete, &["--request-id", "r-1"]));
     ended.refused(7, "OUTCOME_UNKNOWN");
-    assert!(
-        ended.stderr.contains(id.as_str().unwrap()),
-        "{}",
-        ended.stderr
-    );
+    node.mood(Mood::Well);
+    let again = with(&delete, &["--request-id", "r-1", "--request-since", "0"]);
+    assert_eq!(place.run(&[&node.address], &again).json()["deleted"], true);
+    assert_eq!(node.hosts(), 0);
 }
 
 #[test]

@@ -5,8 +5,9 @@ use crate::pki::Pair;
 use futures::stream::{self, BoxStream, StreamExt as _};
 use hosts::format::{hosts_file, render};
 use hosts::{
-    Actor, Address, Answer, Command, ConflictMode, Decision, Host, Hostname, NewHost, Outcome,
-    Projection, Query, Rejection, RequestId, Revision, Stamp, Timestamp, View,
+    Actor, Address, Answer, Command, ConflictMode, Decision, Fingerprint, Host, HostId, HostPatch,
+    HostRef, Hostname, NewHost, NoTarget, Outcome, Projection, Query, Rejection, RequestId,
+    Revision, Stamp, Target, Timestamp, View,
 };
 use proto::cluster as pb;
 use proto::cluster::cluster_service_server::{ClusterService, ClusterServiceServer};
@@ -136,7 +137,9 @@ impl Node {
             let command = Command::AddHost(host);
             let id = format!("busy-{n}");
             let since = self.service.since();
-            self.service.decide(Some(id), since, &command).unwrap();
+            let fingerprint = command.fingerprint();
+            let made = self.service.decide(Some(id), since, fingerprint, &command);
+            made.unwrap();
         }
     }
 
@@ -228,10 +231,57 @@ impl Service {
         said.map_or(applied, Revision::new)
     }
 
+    /// Finds the host that is meant as a node does, and changes it.
+    async fn change_of(
+        &self,
+        id: Option<String>,
+        host: &HostRef,
+        command: impl Fn(HostId) -> Command,
+    ) -> Result<Answer, Status> {
+        let since = self.since();
+        let name = match host {
+            HostRef::Id(host) => {
+                let command = command(*host);
+                let fingerprint = command.fingerprint();
+                return self.made(id, since, fingerprint, &command).await;
+            }
+            HostRef::Name(name) => name,
+        };
+        let fingerprint = Command::fingerprint_by_name(&command, name);
+        let request = RequestId::parse(id.as_deref().unwrap()).unwrap();
+        let records = self.0.projection.lock().unwrap().clone();
+        match records.target(name, &alice(), &request, &fingerprint, Some(since)) {
+            Ok(Target::Host(host)) => self.made(id, since, fingerprint, &command(host)).await,
+            Ok(Target::Answered(answer)) => self.told(answer, since).await,
+            Err(NoTarget::Request(rejection)) => Err(rejected(&rejection)),
+            Err(error @ NoTarget::Unknown { .. }) => {
+                Err(refused(Code::NotFound, "NOT_FOUND", error))
+            }
+            Err(error @ NoTarget::Ambiguous { .. }) => {
+                Err(refused(Code::InvalidArgument, "AMBIGUOUS", error))
+            }
+        }
+    }
+
     /// Makes a change as the core does, and loses the answer if the mood is so.
     async fn change(&self, id: Option<String>, command: Command) -> Result<Answer, Status> {
-        let since = self.since();
-        let answer = self.decide(id, since, &command).map_err(|r| rejected(&r))?;
+        self.made(id, self.since(), command.fingerprint(), &command)
+            .await
+    }
+
+    async fn made(
+        &self,
+        id: Option<String>,
+        since: Revision,
+        fingerprint: Fingerprint,
+        command: &Command,
+    ) -> Result<Answer, Status> {
+        let answer = self.decide(id, since, fingerprint, command);
+        self.told(answer.map_err(|r| rejected(&r))?, since).await
+    }
+
+    /// The answer, or what the mood makes of it.
+    async fn told(&self, answer: Answer, since: Revision) -> Result<Answer, Status> {
         let mood = *self.0.mood.lock().unwrap();
         match mood {
             Mood::Dies => {
@@ -256,16 +306,17 @@ impl Service {
         &self,
         id: Option<String>,
         since: Revision,
+        fingerprint: Fingerprint,
         command: &Command,
     ) -> Result<Answer, Rejection> {
         let mut projection = self.0.projection.lock().unwrap();
         let next = Revision::new(projection.revision().get() + 1);
         let stamp = Stamp {
             at: Timestamp::from_millis(1_795_197_600_000 + next.get()),
-            by: "admin:alice".parse::<Actor>().unwrap(),
+            by: alice(),
             request: RequestId::parse(&id.unwrap()).unwrap(),
             since: Some(since),
-            fingerprint: command.fingerprint(),
+            fingerprint,
             seed: u128::from(next.get()) << 32,
         };
         match hosts::decide(&projection, command, stamp)? {
@@ -294,6 +345,10 @@ impl Service {
         let revision = self.0.projection.lock().unwrap().revision();
         self.answer(message, revision)
     }
+}
+
+fn alice() -> Actor {
+    "admin:alice".parse().unwrap()
 }
 
 fn host_of(outcome: &Outcome) -> &Host {
@@ -338,13 +393,15 @@ impl HostsService for Service {
         request: Request<v1::UpdateHostRequest>,
     ) -> Result<Response<v1::UpdateHostResponse>, Status> {
         let request_id = self.enter("UpdateHost", &request).await?;
-        let (id, patch, expected) = request.into_inner().try_into().map_err(|e| invalid(&e))?;
-        let command = Command::UpdateHost {
+        let message: v1::UpdateHostRequest = request.into_inner();
+        let (host, patch, expected): (HostRef, HostPatch, _) =
+            message.try_into().map_err(|e| invalid(&e))?;
+        let command = |id| Command::UpdateHost {
             id,
-            patch,
+            patch: patch.clone(),
             expected,
         };
-        let answer = self.change(request_id, command).await?;
+        let answer = self.change_of(request_id, &host, command).await?;
         let message = v1::UpdateHostResponse {
             entry: Some(host_of(&answer.outcome).into()),
         };
@@ -356,10 +413,18 @@ impl HostsService for Service {
         request: Request<v1::DeleteHostRequest>,
     ) -> Result<Response<v1::DeleteHostResponse>, Status> {
         let request_id = self.enter("DeleteHost", &request).await?;
-        let (id, expected) = request.into_inner().try_into().map_err(|e| invalid(&e))?;
-        let command = Command::DeleteHost { id, expected };
-        let answer = self.change(request_id, command).await?;
-        Ok(self.answer(v1::DeleteHostResponse { success: true }, answer.revision))
+        let message: v1::DeleteHostRequest = request.into_inner();
+        let (host, expected) = message.try_into().map_err(|e| invalid(&e))?;
+        let command = |id| Command::DeleteHost { id, expected };
+        let answer = self.change_of(request_id, &host, command).await?;
+        let Outcome::Deleted(id) = answer.outcome else {
+            panic!("{answer:?}");
+        };
+        let message = v1::DeleteHostResponse {
+            success: true,
+            id: id.to_string(),
+        };
+        Ok(self.answer(message, answer.revision))
     }
 
     type ListHostsStream = BoxStream<'static, Result<v1::ListHostsResponse, Status>>;

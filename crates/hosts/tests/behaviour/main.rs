@@ -16,4 +16,5 @@ mod render;
 mod requests;
 mod restore;
 mod rules;
+mod target;
 mod world;

@@ -9,13 +9,16 @@ use super::{
 use crate::{
     aside::aside,
     clock::Clock,
-    forward::{Router, Since, WriteError},
+    forward::{Asked, Router, Since, WriteError},
     limits,
     publish::Published,
     reads::Reads,
 };
 use futures::{Stream, StreamExt as _, stream};
-use hosts::{Answer, Command, Host, HostId, HostPatch, NewHost, Outcome, Query, Revision};
+use hosts::{
+    Actor, Answer, Command, Host, HostId, HostPatch, HostRef, NewHost, Outcome, Query, Revision,
+    Target,
+};
 use proto::{
     convert::{Consistency, FileFormat, Get, InvalidMessage, List, Search},
     v1::{self, hosts_service_server::HostsService},
@@ -67,33 +70,72 @@ impl HostsApi {
     }
 
     /// Hands `command` to whoever leads and waits for its answer.
-    pub(super) async fn write(
+    async fn write(
         &self,
         metadata: &MetadataMap,
-        by: hosts::Actor,
-        command: Command,
-        deadline: Instant,
-    ) -> Result<Answer, Status> {
-        let written = self.attempt(metadata, by, command, deadline).await?;
-        written.map_err(|error| status::write_failed(&error))
-    }
-
-    /// As [`Self::write`], for callers with words of their own for a refusal.
-    async fn attempt(
-        &self,
-        metadata: &MetadataMap,
-        by: hosts::Actor,
+        by: Actor,
         command: Command,
         deadline: Instant,
     ) -> Result<Result<Answer, WriteError>, Status> {
+        let asked = Asked {
+            command: Arc::new(command),
+            by,
+            request: metadata::request_id(metadata, &*self.clock)?,
+            since: self.since(metadata)?,
+            fingerprint: None,
+        };
+        Ok(self.router.write(asked, deadline).await)
+    }
+
+    /// Hands in what `command` says of the host that is meant, and waits for
+    /// its answer.
+    async fn write_to(
+        &self,
+        metadata: &MetadataMap,
+        by: Actor,
+        host: HostRef,
+        version: Option<&str>,
+        command: impl Fn(HostId) -> Command,
+    ) -> Result<Answer, Status> {
+        let deadline = metadata::deadline(metadata, limits::CALL_TIME);
         let request = metadata::request_id(metadata, &*self.clock)?;
-        let since = match metadata::request_since(metadata)? {
+        let since = self.since(metadata)?;
+        let (id, fingerprint) = match host {
+            HostRef::Id(id) => (id, None),
+            HostRef::Name(name) => {
+                let fingerprint = Command::fingerprint_by_name(&command, &name);
+                // Known only as the caller says it: a new call is not too old.
+                let known = match since {
+                    Since::Known(since) => Some(since),
+                    Since::New(_) => None,
+                };
+                let view = self.reads.linearizable(deadline).await;
+                let view = view.map_err(|error| status::read_failed(&error))?;
+                let hosts = &view.projection;
+                match hosts.target(&name, &by, &request, &fingerprint, known) {
+                    Ok(Target::Host(id)) => (id, Some(fingerprint)),
+                    Ok(Target::Answered(answer)) => return Ok(answer),
+                    Err(error) => return Err(status::no_target(&error)),
+                }
+            }
+        };
+        let asked = Asked {
+            command: Arc::new(command(id)),
+            by,
+            request,
+            since,
+            fingerprint,
+        };
+        let written = self.router.write(asked, deadline).await;
+        written.map_err(|error| status::change_failed(&error, version))
+    }
+
+    /// Whether the call may have been made before.
+    fn since(&self, metadata: &MetadataMap) -> Result<Since, Status> {
+        Ok(match metadata::request_since(metadata)? {
             Some(since) => Since::Known(since),
             None => Since::New(Revision::new(self.reads.local().index().unwrap_or(0))),
-        };
-        let command = Arc::new(command);
-        let written = self.router.write(command, by, request, since, deadline);
-        Ok(written.await)
+        })
     }
 
     async fn view(
@@ -162,7 +204,8 @@ impl HostsService for HostsApi {
         let (metadata, _, message) = request.into_parts();
         let command = Command::AddHost(parsed(NewHost::try_from(message))?);
         let deadline = metadata::deadline(&metadata, limits::CALL_TIME);
-        let answer = self.write(&metadata, by, command, deadline).await?;
+        let written = self.write(&metadata, by, command, deadline).await?;
+        let answer = written.map_err(|error| status::write_failed(&error))?;
         let Outcome::Added(host) = &answer.outcome else {
             return Err(status::internal("an add was answered with something else"));
         };
@@ -197,14 +240,15 @@ impl HostsService for HostsApi {
     ) -> Result<Response<v1::UpdateHostResponse>, Status> {
         let by = caller(&request, Need::Write)?;
         let (metadata, _, message) = request.into_parts();
-        let (id, patch, expected): (HostId, HostPatch, _) = parsed(message.try_into())?;
-        let command = Command::UpdateHost {
+        let version = message.expected_version.clone();
+        let (host, patch, expected): (HostRef, HostPatch, _) = parsed(message.try_into())?;
+        let command = |id| Command::UpdateHost {
             id,
-            patch,
+            patch: patch.clone(),
             expected,
         };
-        let deadline = metadata::deadline(&metadata, limits::CALL_TIME);
-        let answer = self.write(&metadata, by, command, deadline).await?;
+        let version = version.as_deref();
+        let answer = self.write_to(&metadata, by, host, version, command).await?;
         let Outcome::Updated(host) = &answer.outcome else {
             return Err(status::internal(
                 "an update was answered with something else",
@@ -222,11 +266,21 @@ impl HostsService for HostsApi {
     ) -> Result<Response<v1::DeleteHostResponse>, Status> {
         let by = caller(&request, Need::Write)?;
         let (metadata, _, message) = request.into_parts();
-        let (id, expected) = parsed(message.try_into())?;
-        let command = Command::DeleteHost { id, expected };
-        let deadline = metadata::deadline(&metadata, limits::CALL_TIME);
-        let answer = self.write(&metadata, by, command, deadline).await?;
-        Ok(self.answered(v1::DeleteHostResponse { success: true }, answer.revision))
+        let version = message.expected_version.clone();
+        let (host, expected) = parsed(message.try_into())?;
+        let command = |id| Command::DeleteHost { id, expected };
+        let version = version.as_deref();
+        let answer = self.write_to(&metadata, by, host, version, command).await?;
+        let Outcome::Deleted(id) = &answer.outcome else {
+            return Err(status::internal(
+                "a delete was answered with something else",
+            ));
+        };
+        let message = v1::DeleteHostResponse {
+            success: true,
+            id: id.to_string(),
+        };
+        Ok(self.answered(message, answer.revision))
     }
 
     async fn list_hosts(
@@ -271,9 +325,7 @@ impl HostsService for HostsApi {
         let (metadata, _, chunks) = request.into_parts();
         let deadline = metadata::deadline(&metadata, limits::IMPORT_TIME);
         let import = import::receive(chunks, &self.imports, self.work, deadline).await?;
-        let written = self
-            .attempt(&metadata, by, import.command, deadline)
-            .await?;
+        let written = self.write(&metadata, by, import.command, deadline).await?;
         let answer = written.map_err(|error| import::refused(&error, &import.lines))?;
         let Outcome::Imported(counts) = &answer.outcome else {
             return Err(status::internal(

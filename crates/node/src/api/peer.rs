@@ -16,7 +16,7 @@ use crate::{
     raft::{Raft, ReadIndexError, known_leader, read_index},
 };
 use bytes::{Bytes, BytesMut};
-use hosts::{Actor, RequestId, Revision};
+use hosts::{Actor, Fingerprint, RequestId, Revision};
 use openraft::errors::RaftError;
 use proto::{
     cluster::PublishOutcome,
@@ -137,6 +137,7 @@ impl PeerService for PeerApi {
             request,
             command_bytes,
             since,
+            fingerprint,
         } = head;
         self.check(from, route.as_ref())?;
         let by: Actor = actor.parse().map_err(|error| status::invalid(&error))?;
@@ -151,6 +152,7 @@ impl PeerService for PeerApi {
             by,
             request,
             since: since.map(Revision::new),
+            fingerprint: fingerprint.as_deref().map(fingerprint_from).transpose()?,
             deadline,
         };
         let outcome = self.router.write_here(submission).await;
@@ -283,6 +285,11 @@ impl PeerApi {
             self.own.node
         )))
     }
+}
+
+fn fingerprint_from(bytes: &[u8]) -> Result<Fingerprint, Status> {
+    let bytes = bytes.try_into().map_err(|_| broken_off())?;
+    Ok(Fingerprint::from_bytes(bytes))
 }
 
 /// The rest of a command, up to the length its head promised.

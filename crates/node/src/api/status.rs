@@ -6,7 +6,7 @@
 
 use super::auth::Need;
 use crate::forward::{ReadError, WriteError};
-use hosts::{Actor, Rejection};
+use hosts::{Actor, NoTarget, Rejection};
 use proto::metadata::REQUEST_SINCE;
 use std::{collections::HashMap, error::Error, fmt::Display};
 use tonic::{Code, Status, codegen::http};
@@ -76,6 +76,16 @@ pub fn not_found(id: hosts::HostId) -> Status {
     rejected(&Rejection::NotFound { id })
 }
 
+/// A name stands for no host.
+#[must_use]
+pub fn no_target(error: &NoTarget) -> Status {
+    match error {
+        NoTarget::Unknown { .. } => refused(Code::NotFound, "NOT_FOUND", error),
+        NoTarget::Ambiguous { .. } => refused(Code::InvalidArgument, "AMBIGUOUS", error),
+        NoTarget::Request(rejection) => rejected(rejection),
+    }
+}
+
 /// A command was refused.
 #[must_use]
 pub fn rejected(rejection: &Rejection) -> Status {
@@ -118,6 +128,25 @@ pub fn write_failed(error: &WriteError) -> Status {
         }
     }
 }
+
+/// As [`write_failed`], in the words of a caller that relied on the version
+/// `given`: no host is ever at one that is not a number.
+#[must_use]
+pub fn change_failed(error: &WriteError, given: Option<&str>) -> Status {
+    let (
+        WriteError::Rejected(rejection @ Rejection::VersionMismatch { id, actual, .. }),
+        Some(given),
+    ) = (error, given)
+    else {
+        return write_failed(error);
+    };
+    let shown: String = given.chars().take(VERSION_CHARS_SHOWN).collect();
+    let message = format!("host {id} is at version {actual}, not `{shown}`");
+    refused(Code::Aborted, rejection.reason(), message)
+}
+
+/// Of a version that may be any text: more than the longest of ours.
+const VERSION_CHARS_SHOWN: usize = 32;
 
 /// A read has no answer.
 #[must_use]

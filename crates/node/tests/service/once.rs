@@ -23,6 +23,7 @@ async fn what_the_nodes_have_forgotten_is_not_applied_again() {
     let gone = v1::DeleteHostRequest {
         id: first.into_inner().id,
         expected_version: None,
+        name: None,
     };
     client.delete_host(gone).await.unwrap();
     let again = |since| repeated(add("10.0.0.7", "nas.lan"), "first", since);

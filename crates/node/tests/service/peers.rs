@@ -120,6 +120,7 @@ async fn a_forwarded_command_is_judged_again_where_it_arrives() {
             request: id.into(),
             command_bytes: promised as u64,
             since: None,
+            fingerprint: None,
         };
         let message = ForwardRequest {
             head: Some(head),
@@ -183,6 +184,7 @@ async fn call_all(
         request: "a".into(),
         command_bytes: 1,
         since: None,
+        fingerprint: None,
     };
     let forward = ForwardRequest {
         head: Some(head),

@@ -154,7 +154,8 @@ async fn what_cannot_be_is_refused_with_its_reason_and_changes_nothing() {
             expected_version: Some(stale.into()),
             ..update(&printer.id)
         };
-        let words = [printer.version.as_str()];
+        let given = format!("at version {}, not `{stale}`", printer.version);
+        let words = [given.as_str()];
         refused(
             client.update_host(request).await,
             Code::Aborted,
@@ -568,5 +569,6 @@ fn delete(id: &str, version: Option<&str>) -> v1::DeleteHostRequest {
     v1::DeleteHostRequest {
         id: id.into(),
         expected_version: version.map(str::to_owned),
+        name: None,
     }
 }

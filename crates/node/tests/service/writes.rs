@@ -45,6 +45,7 @@ async fn a_request_is_applied_once_through_whichever_nodes_it_comes() {
     let request = v1::DeleteHostRequest {
         id: answer.id.clone(),
         expected_version: None,
+        name: None,
     };
     for id in [3, 2] {
         let delete = with_id(request.clone(), "gone");
@@ -65,6 +66,53 @@ async fn a_request_is_applied_once_through_whichever_nodes_it_comes() {
         (at, answer)
     );
     assert_eq!(listed(client).await.len(), 1);
+    cluster.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_host_is_called_by_its_name_and_a_repeat_is_about_the_same_one() {
+    let cluster = Cluster::of(3).await;
+    let nas = added(&mut cluster.editor(1), "10.0.0.7", "nas.lan").await;
+    let rename = || v1::UpdateHostRequest {
+        hostname: Some("tv.lan".into()),
+        name: Some("nas.lan".into()),
+        ..Default::default()
+    };
+    let mut first = None;
+    for id in [1, 2, 3] {
+        let answer = cluster
+            .editor(id)
+            .update_host(with_id(rename(), "rename"))
+            .await
+            .unwrap();
+        let answer = (revision(answer.metadata()), answer.into_inner());
+        assert_eq!(first.get_or_insert_with(|| answer.clone()), &answer);
+    }
+    let client = &mut cluster.editor(2);
+    let anew = client.update_host(rename()).await;
+    refused(
+        anew,
+        Code::NotFound,
+        "NOT_FOUND",
+        &["no host is named nas.lan"],
+    );
+    let delete = |name: &str| v1::DeleteHostRequest {
+        name: Some(name.into()),
+        ..Default::default()
+    };
+    let reused = client.delete_host(with_id(delete("tv.lan"), "rename"));
+    refused(reused.await, Code::InvalidArgument, "REQUEST_REUSED", &[]);
+    for id in [3, 1] {
+        let delete = with_id(delete("tv.lan"), "gone");
+        let answer = cluster.editor(id).delete_host(delete).await.unwrap();
+        assert_eq!(answer.into_inner().id, nas.id, "through n{id}");
+    }
+    for address in ["10.0.0.8", "10.0.0.9"] {
+        added(client, address, "twice.lan").await;
+    }
+    let ambiguous = client.delete_host(delete("twice.lan")).await;
+    let words = ["2 hosts are named twice.lan", "10.0.0.8", "10.0.0.9"];
+    refused(ambiguous, Code::InvalidArgument, "AMBIGUOUS", &words);
     cluster.end().await;
 }
 

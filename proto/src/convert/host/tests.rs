@@ -26,7 +26,7 @@ fn patch_of(bytes: &[u8]) -> Result<HostPatch, InvalidMessage> {
     message.extend_from_slice(ID.as_bytes());
     message.extend_from_slice(bytes);
     let message = v1::UpdateHostRequest::decode(message.as_slice()).unwrap();
-    <(HostId, HostPatch, _)>::try_from(message).map(|(_, patch, _)| patch)
+    <(HostRef, HostPatch, _)>::try_from(message).map(|(_, patch, _)| patch)
 }
 
 #[test]
@@ -123,10 +123,35 @@ fn a_patch_survives_the_wire() {
         },
     ];
     for patch in patches {
-        let bytes = v1::UpdateHostRequest::from((nas().id, &patch)).encode_to_vec();
+        let bytes = v1::UpdateHostRequest::from((&HostRef::Id(nas().id), &patch)).encode_to_vec();
         let message = v1::UpdateHostRequest::decode(bytes.as_slice()).unwrap();
-        assert_eq!(message.try_into(), Ok((nas().id, patch, None)));
+        assert_eq!(message.try_into(), Ok((HostRef::Id(nas().id), patch, None)));
     }
+}
+
+#[test]
+fn a_host_is_called_by_its_id_or_by_its_name_in_field_102() {
+    let read = |bytes: &[u8]| {
+        let message = v1::DeleteHostRequest::decode(bytes).unwrap();
+        <(HostRef, Option<Revision>)>::try_from(message).map(|(host, _)| host)
+    };
+    let by_name = HostRef::Name(nas().hostname);
+    let named = b"\xb2\x06\x07nas.lan";
+    assert_eq!(read(named), Ok(by_name.clone()));
+    assert_eq!(v1::DeleteHostRequest::from(&by_name).encode_to_vec(), named);
+    let both = [b"\x0a\x1a", ID.as_bytes(), named].concat();
+    assert_eq!(read(&both), Err(InvalidMessage::IdAndName));
+    assert_eq!(read(&both[..28]), Ok(HostRef::Id(nas().id)));
+    assert!(matches!(read(b""), Err(InvalidMessage::Id(_))));
+    assert!(matches!(
+        read(b"\xb2\x06\x00"),
+        Err(InvalidMessage::Name(_))
+    ));
+
+    let patch = HostPatch::default();
+    let update = v1::UpdateHostRequest::from((&by_name, &patch));
+    assert_eq!(update.encode_to_vec(), named);
+    assert_eq!(update.try_into(), Ok((by_name, patch, None)));
 }
 
 #[test]
@@ -135,8 +160,9 @@ fn versions_are_opaque() {
         let message = v1::DeleteHostRequest {
             id: ID.into(),
             expected_version: version.map(str::to_owned),
+            name: None,
         };
-        <(HostId, Option<Revision>)>::try_from(message).unwrap().1
+        <(HostRef, Option<Revision>)>::try_from(message).unwrap().1
     };
     assert_eq!(expected_of(None), None);
     assert_eq!(expected_of(Some("41")), Some(Revision::new(41)));

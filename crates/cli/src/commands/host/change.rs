@@ -6,7 +6,7 @@ use crate::client::{Answer, Client};
 use crate::commands::wait::Request;
 use crate::exit::{Exit, Failure};
 use crate::output::{Changed, Deleted, HostView, Outcome, Output};
-use hosts::{Aliases, Host, HostId, HostPatch, Hostname, NewHost, Tag, Tags};
+use hosts::{Aliases, Host, HostPatch, Hostname, NewHost, Revision, Tag, Tags};
 
 /// Adds a host.
 pub(super) async fn add(add: Add, client: &mut Client, output: &Output) -> Result<(), Failure> {
@@ -43,18 +43,18 @@ pub(super) async fn update(
     } = update;
     let patch = patch(fields)?;
     let request = Request::of(&change)?;
-    let id = resolve::id(client, &host).await?;
-    let answer = client
-        .update_host(id, &patch, if_version, &request.once)
-        .await
-        .map_err(|failure| by_id_next_time(failure, id))?;
+    let update = async |client: &mut Client, host: &hosts::HostRef| {
+        let once = &request.once;
+        client.update_host(host, &patch, if_version, once).await
+    };
+    let answer = resolve::change(client, &host, update).await?;
     report(Outcome::Updated, answer, request, client, output).await
 }
 
 /// Which host to delete, and when not to.
 pub(super) struct Delete {
     pub(super) host: HostRef,
-    pub(super) if_version: Option<String>,
+    pub(super) if_version: Option<Revision>,
     pub(super) missing_ok: bool,
 }
 
@@ -75,25 +75,14 @@ pub(super) async fn delete(
         HostRef::Id(id) | HostRef::Either(id, _) => id.to_string(),
         HostRef::Name(name) => name.to_string(),
     };
-    let deleted = match resolve::id(client, &host).await {
-        Ok(id) => client
-            .delete_host(id, if_version, &request.once)
-            .await
-            .map(|answer| (id, answer))
-            .map_err(|failure| by_id_next_time(failure, id)),
-        Err(failure) => Err(failure),
+    let delete = async |client: &mut Client, host: &hosts::HostRef| {
+        client.delete_host(host, if_version, &request.once).await
     };
-    match deleted {
-        Ok((
-            id,
-            Answer {
-                value: (),
-                revision,
-            },
-        )) => {
+    match resolve::change(client, &host, delete).await {
+        Ok(Answer { value, revision }) => {
             let (done, waited) = request.finish(client, revision).await?;
             output.report(&Deleted {
-                id: Some(id.to_string()),
+                id: Some(value.to_string()),
                 named,
                 deleted: true,
                 done: Some(done),
@@ -124,17 +113,6 @@ async fn report(
         done,
     })?;
     waited
-}
-
-/// Once it may be renamed or gone, a host is no longer found by its name.
-fn by_id_next_time(failure: Failure, id: HostId) -> Failure {
-    match (failure.exit, &failure.hint) {
-        (Exit::OutcomeUnknown, Some(hint)) => {
-            let hint = format!("{hint}; name the host by its id, {id}");
-            failure.hint(hint)
-        }
-        _ => failure,
-    }
 }
 
 fn patch(fields: Fields) -> Result<HostPatch, Failure> {

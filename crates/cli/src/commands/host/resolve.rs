@@ -3,7 +3,7 @@
 use crate::args::host::HostRef;
 use crate::client::Client;
 use crate::exit::{Exit, Failure, reasons};
-use hosts::{Host, HostId, Hostname, limits};
+use hosts::{Host, Hostname, limits};
 use proto::convert::Consistency;
 
 /// The host. A name must be the hostname or an alias of exactly one.
@@ -32,12 +32,33 @@ pub(super) async fn host(
     }
 }
 
-/// The id of the host; a text that can only be an id needs no call.
-pub(super) async fn id(client: &mut Client, named: &HostRef) -> Result<HostId, Failure> {
-    match named {
-        HostRef::Id(id) => Ok(*id),
-        named => Ok(host(client, named, Consistency::Linearizable).await?.id),
+/// Makes a change of the host. The node looks its name up, so that a repeat
+/// is about the same host although that has another name by then, or is gone.
+pub(super) async fn change<T>(
+    client: &mut Client,
+    named: &HostRef,
+    change: impl AsyncFn(&mut Client, &hosts::HostRef) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    let (id, name) = match named {
+        HostRef::Id(id) => return change(client, &hosts::HostRef::Id(*id)).await,
+        HostRef::Name(name) => return change(client, &by_its_name(name)).await,
+        HostRef::Either(id, name) => (id, name),
+    };
+    match change(client, &hosts::HostRef::Id(*id)).await {
+        Err(failure) if failure.exit == Exit::NotFound => {
+            let by_name = change(client, &by_its_name(name)).await;
+            // Neither: an id is what such a text most probably was.
+            by_name.map_err(|by_name| match by_name.exit {
+                Exit::NotFound => failure,
+                _ => by_name,
+            })
+        }
+        made_or_failed => made_or_failed,
     }
+}
+
+fn by_its_name(name: &Hostname) -> hosts::HostRef {
+    hosts::HostRef::Name(name.clone())
 }
 
 async fn by_name(
