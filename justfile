@@ -20,6 +20,16 @@ test-all:
 cluster *FILTER:
     cargo test -p router-hosts --test cluster {{FILTER}}
 
+# What takes long, as root: many power cuts of stores and clusters, many kills. docs/reliability.md has the figures.
+nightly: && soak
+    ROUTER_HOSTS_REQUIRE_ROOT_TESTS=1 ROUTER_HOSTS_CUTS=120 cargo test -p raft-store --test power_cut -- --nocapture
+    ROUTER_HOSTS_REQUIRE_ROOT_TESTS=1 ROUTER_HOSTS_CUTS=44 cargo test -p router-hosts --test cluster -- --nocapture power::
+    ROUTER_HOSTS_KILLS=20 cargo test -p router-hosts --test cluster -- --nocapture kill::a_node_alone
+
+# Load on a cluster for some minutes: memory and disk have to reach a plateau.
+soak PERIODS="18":
+    cargo run -p router-hosts -- dev --run sh tests/soak.sh {{PERIODS}}
+
 # Benchmarks: the core, the store, then a cluster, with etcd beside it where that is installed.
 bench *SECTION:
     cargo bench -p hosts -p raft-store

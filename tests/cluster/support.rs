@@ -4,6 +4,7 @@ mod chance;
 mod cluster;
 mod hand;
 mod line;
+mod load;
 #[path = "../../crates/raft-store/tests/power_cut/machine.rs"]
 mod machine;
 mod process;
@@ -16,6 +17,7 @@ mod writers;
 pub(crate) use cluster::{Cluster, replace_in};
 pub(crate) use hand::{Ended, Hand};
 pub(crate) use line::Line;
+pub(crate) use load::Load;
 pub(crate) use machine::{Machine, with_room};
 pub(crate) use process::{binary, output_within, process_of};
 pub(crate) use resolver::Dnsmasq;
