@@ -188,9 +188,7 @@ impl Router {
                     };
                     match self.propose(submission).await {
                         Ok(attempt) => attempt,
-                        // Handed to another leader before: it may yet take effect.
-                        Err(_) if in_flight => return Err(WriteError::Unknown { since }),
-                        Err(error) => return Err(error),
+                        Err(error) => return Err(gave_up(error, in_flight, since)),
                     }
                 }
                 // A change is not sent after a leader that may be long gone.
@@ -268,10 +266,8 @@ impl Router {
             }
             if !self.pause(patience).await {
                 self.waited(started);
-                if in_flight {
-                    return Err(WriteError::Unknown { since });
-                }
-                return Err(WriteError::NoLeader(self.missing()));
+                let missing = WriteError::NoLeader(self.missing());
+                return Err(gave_up(missing, in_flight, since));
             }
         }
     }
@@ -417,6 +413,16 @@ impl Router {
     }
 }
 
+/// What a caller is told when this node tries no more. Nothing but an answer
+/// settles a change that was handed to a leader before: it may yet take effect.
+fn gave_up(error: WriteError, in_flight: bool, since: Revision) -> WriteError {
+    if in_flight {
+        WriteError::Unknown { since }
+    } else {
+        error
+    }
+}
+
 impl std::fmt::Display for Missing {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         if self.voters == 0 {
@@ -436,6 +442,42 @@ impl std::fmt::Display for Missing {
                 self.voters,
                 self.unreachable.join(", ")
             )
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ends() -> [WriteError; 3] {
+        [
+            WriteError::Stopped,
+            WriteError::TooLong(record::ChangeTooLong { len: 1 << 30 }),
+            WriteError::NoLeader(Missing {
+                unreachable: vec!["n2".into()],
+                voters: 3,
+            }),
+        ]
+    }
+
+    #[test]
+    fn a_change_that_another_leader_was_handed_is_of_unknown_outcome_however_this_node_ends() {
+        let since = Revision::new(41);
+        for error in ends() {
+            let told = gave_up(error, true, since);
+            assert!(
+                matches!(told, WriteError::Unknown { since: known } if known == since),
+                "{told:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_change_that_nobody_was_handed_is_refused_in_the_words_of_its_end() {
+        for (error, same) in ends().into_iter().zip(ends()) {
+            let told = gave_up(error, false, Revision::new(41));
+            assert_eq!(told.to_string(), same.to_string());
         }
     }
 }

@@ -84,12 +84,7 @@ impl RaftNetworkV2<TypeConfig> for Connection {
     ) -> Rpc<AppendEntriesResponse> {
         let body = record::encode_append_entries_request(&request);
         let call = |mut client: Client, envelope| async move { client.append(envelope).await };
-        // openraft grants every append the time of a heartbeat, which entries
-        // on a slow disk or link never keep: they would be sent for ever.
-        let time = match self.purpose {
-            Purpose::Heartbeats => option.soft_ttl(),
-            Purpose::Calls | Purpose::Bulk => limits::APPEND_TIME,
-        };
+        let time = append_time(self.purpose, option.soft_ttl());
         let reply = self.call(self.purpose, body, time, call).await?;
         decoded(record::decode_append_entries_response(&reply))
     }
@@ -140,9 +135,7 @@ impl RaftNetworkV2<TypeConfig> for Connection {
             len: snapshot.snapshot.len(),
         };
         let head = record::encode_snapshot_offer(&offer);
-        // The peer's disk and checks, and the way there over the slowest link.
-        let way = Duration::from_secs(offer.len / limits::SNAPSHOT_BYTES_PER_SECOND_MIN);
-        let patience = option.hard_ttl() + way;
+        let patience = snapshot_time(offer.len, option.hard_ttl());
         let route = self.peers.route(self.target);
         let (pieces, received) = tokio::sync::mpsc::channel(limits::SNAPSHOT_PIECES_IN_FLIGHT);
         let work = self.work;
@@ -220,6 +213,21 @@ impl Connection {
     }
 }
 
+/// How long an append may take. openraft grants every one the `heartbeat`,
+/// which entries on a slow disk or link never keep: they would be sent for ever.
+fn append_time(purpose: Purpose, heartbeat: Duration) -> Duration {
+    match purpose {
+        Purpose::Heartbeats => heartbeat,
+        Purpose::Calls | Purpose::Bulk => limits::APPEND_TIME,
+    }
+}
+
+/// How long a snapshot of `len` bytes may take: `there` for the peer's disk and
+/// checks, and the way there over the slowest link.
+fn snapshot_time(len: u64, there: Duration) -> Duration {
+    there + Duration::from_secs(len / limits::SNAPSHOT_BYTES_PER_SECOND_MIN)
+}
+
 fn failed(status: &Status) -> RPCError<TypeConfig> {
     Unreachable::from_string(describe(status)).into()
 }
@@ -230,4 +238,34 @@ fn silent(timeout: Duration) -> RPCError<TypeConfig> {
 
 fn decoded<T>(result: Result<T, DecodeError>) -> Rpc<T> {
     result.map_err(|cause| NetworkError::new(&cause).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_snapshot_may_take_a_second_more_for_every_128_kib() {
+        let there = Duration::from_secs(30);
+        for (len, seconds) in [
+            (0, 30),
+            (128 * 1024 - 1, 30),
+            (128 * 1024, 31),
+            (10 * 128 * 1024, 40),
+            // A million hosts: no fixed time would do for them and for ten.
+            (256 * 1024 * 1024, 30 + 2048),
+        ] {
+            assert_eq!(snapshot_time(len, there).as_secs(), seconds, "{len} bytes");
+        }
+    }
+
+    #[test]
+    fn entries_may_take_longer_than_a_heartbeat_and_a_heartbeat_may_not() {
+        let heartbeat = Duration::from_millis(100);
+        assert_eq!(append_time(Purpose::Heartbeats, heartbeat), heartbeat);
+        for purpose in [Purpose::Calls, Purpose::Bulk] {
+            assert_eq!(append_time(purpose, heartbeat), limits::APPEND_TIME);
+        }
+        assert!(limits::APPEND_TIME > 10 * heartbeat);
+    }
 }
