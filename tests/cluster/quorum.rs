@@ -49,6 +49,44 @@ fn without_a_majority_writes_are_refused_and_the_last_state_is_still_served() {
 }
 
 #[test]
+fn a_degraded_cluster_says_which_node_and_since_when() {
+    let cluster = Cluster::of(3);
+    cluster.until_healthy();
+    let down = cluster.others(&cluster.leader()).remove(0);
+    cluster.kill([&down]);
+    let missed = |explanation: &str| {
+        let since = explanation
+            .split(&format!("{down} cannot be reached since "))
+            .nth(1)?;
+        Some(since.split(';').next()?.to_owned())
+    };
+    let others = cluster.others(&down);
+    let first = until("the others say since when", || {
+        let status = cluster.via(&others[0]).status()?;
+        missed(&status.explanation).ok_or(status.explanation)
+    });
+    assert!(first.ends_with('Z') && first.contains('T'), "{first}");
+    // It is the first moment, not the last one.
+    let revision = cluster.via(&others[0]).add("nas.lan", "10.0.0.7");
+    until("more looks have found nobody", || {
+        let status = cluster.via(&others[0]).status()?;
+        match status
+            .nodes
+            .iter()
+            .filter(|node| node.published() >= Some(revision))
+            .count()
+        {
+            2 => Ok(()),
+            _ => Err(format!("{status:?}")),
+        }
+    });
+    let status = cluster.via(&others[0]).status().unwrap();
+    assert_eq!(missed(&status.explanation), Some(first), "{status:?}");
+    cluster.restart([&down]);
+    cluster.until_healthy();
+}
+
+#[test]
 fn a_leader_that_loses_its_followers_stops_taking_writes() {
     let cluster = Cluster::of(3);
     let revision = cluster.via_any().add("nas.lan", "10.0.0.7");

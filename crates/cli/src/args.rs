@@ -4,6 +4,7 @@
 //! here, before anything is sent. Nothing is listed before it works.
 
 pub(crate) mod host;
+pub(crate) mod unreadable;
 
 use crate::output::Format;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -67,7 +68,7 @@ pub(crate) struct Global {
     #[arg(short, long, global = true, value_enum)]
     pub(crate) format: Option<Format>,
     /// Give up after this long, such as 500ms or 1m [default: by command; none for an import]
-    #[arg(long, global = true, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    #[arg(long, global = true, value_name = "DURATION", value_parser = some_time)]
     pub(crate) timeout: Option<Duration>,
     /// Only errors on standard error
     #[arg(short, long, global = true, conflicts_with = "verbose")]
@@ -99,13 +100,18 @@ pub(crate) enum Command {
     #[cfg(feature = "node")]
     Chaos(crate::commands::chaos::ChaosArgs),
     /// Host records
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Examples:
+  router-hosts host add --ip 10.0.0.7 --hostname nas.lan
+  router-hosts host list --filter tag:lab"
+    )]
     Host(Box<host::Host>),
     /// The cluster itself
-    #[command(subcommand)]
+    #[command(subcommand, after_help = "Example:\n  router-hosts cluster status")]
     Cluster(Cluster),
     /// The configuration of this client
-    #[command(subcommand)]
+    #[command(subcommand, after_help = "Example:\n  router-hosts config show")]
     Config(Config),
     /// Load on a cluster, and what it does under it
     Bench(Box<crate::commands::bench::BenchArgs>),
@@ -116,6 +122,15 @@ pub(crate) enum Command {
     Completion {
         /// The shell
         shell: clap_complete::Shell,
+    },
+    /// Manual pages, one for every command
+    #[command(after_help = "Examples:
+  router-hosts man ~/.local/share/man/man1
+  router-hosts man pages && man -l pages/router-hosts-host-add.1")]
+    Man {
+        /// The directory to write them to; it is made if it is missing
+        #[arg(value_name = "DIR")]
+        directory: PathBuf,
     },
 }
 
@@ -129,8 +144,19 @@ pub(crate) enum Cluster {
 #[derive(Subcommand, Debug)]
 pub(crate) enum Config {
     /// The settings in effect, and where each comes from
+    #[command(after_help = "Example:\n  router-hosts config show --server attic.lan:50051")]
     Show,
     /// Whether settings, certificate, key and CA can be used; nothing is sent
+    #[cfg_attr(
+        feature = "node",
+        command(after_help = "Examples:
+  router-hosts config check
+  router-hosts config check --node /etc/router-hosts/node.toml")
+    )]
+    #[cfg_attr(
+        not(feature = "node"),
+        command(after_help = "Example:\n  router-hosts config check")
+    )]
     Check {
         /// Check this configuration of a node instead
         #[cfg(feature = "node")]
@@ -155,6 +181,15 @@ impl From<Consistency> for proto::convert::Consistency {
             Consistency::Linearizable => Self::Linearizable,
             Consistency::Local => Self::Local,
         }
+    }
+}
+
+/// A duration that something can happen in.
+pub(crate) fn some_time(text: &str) -> Result<Duration, String> {
+    match humantime::parse_duration(text) {
+        Ok(Duration::ZERO) => Err("nothing can be done in no time".to_owned()),
+        Ok(time) => Ok(time),
+        Err(cause) => Err(format!("{cause}: write it as 500ms, 30s or 5m")),
     }
 }
 

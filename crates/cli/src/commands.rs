@@ -9,6 +9,7 @@ mod config;
 #[cfg(feature = "node")]
 pub(crate) mod dev;
 mod host;
+mod man;
 #[cfg(feature = "node")]
 mod serve;
 mod wait;
@@ -39,6 +40,10 @@ pub(crate) fn run(Cli { global, command }: Cli) -> ExitCode {
         Command::Bench(args) => bench::run(&global, *args),
         Command::Completion { shell } => {
             ended(&Output::new(&global, global.format), completion::run(shell))
+        }
+        Command::Man { directory } => {
+            let output = Output::new(&global, global.format);
+            ended(&output, man::run(&directory, &output))
         }
         Command::Config(command) => {
             let settings = settings(&global);

@@ -7,6 +7,7 @@ mod file;
 
 use crate::args::Global;
 use crate::client::endpoint::{Endpoint, InvalidEndpoint};
+use crate::exit::shown;
 use crate::output::Format;
 use clap::ValueEnum as _;
 use std::fmt;
@@ -177,7 +178,7 @@ fn format(
     let read = |source, text: Option<String>| {
         text.map(|value| {
             Format::from_str(&value, false).map_err(|_| ConfigError::Format {
-                value,
+                value: shown(&value),
                 from: source,
             })
         })

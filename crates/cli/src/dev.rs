@@ -26,6 +26,7 @@ mod watch;
 use std::env;
 use std::ffi::OsString;
 use std::fs::File;
+use std::io::Read as _;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
@@ -133,16 +134,19 @@ fn is_of_interest(ended: &Result<u8, Failure>) -> bool {
     }
 }
 
-/// Whether there is something to import, before any process is started for it.
+/// Whether there is something to import, before anything is made or started for it.
 fn readable(file: Option<&Path>) -> Result<(), Failure> {
     match file {
-        Some(file) if file != Path::new("-") => match File::open(file) {
-            Ok(_) => Ok(()),
-            Err(cause) => Err(Failure::usage(format!(
-                "cannot read {}: {cause}",
-                file.display()
-            ))),
-        },
+        // A directory can be opened, and not read.
+        Some(file) if file != Path::new("-") => {
+            match File::open(file).and_then(|mut file| file.read(&mut [0])) {
+                Ok(_) => Ok(()),
+                Err(cause) => Err(Failure::usage(format!(
+                    "cannot read {}: {cause}",
+                    file.display()
+                ))),
+            }
+        }
         _ => Ok(()),
     }
 }

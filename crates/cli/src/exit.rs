@@ -81,6 +81,31 @@ impl Failure {
     }
 }
 
+/// A text from outside, for a message: without control characters, which could
+/// rewrite a terminal, and not longer than a person reads.
+pub(crate) fn shown(text: &str) -> String {
+    let mut shown = String::new();
+    for (n, c) in text.chars().enumerate() {
+        if n == SHOWN_CHARS_MAX {
+            shown.push('…');
+            break;
+        }
+        match c.is_control() || is_format(c) {
+            true => shown.extend(c.escape_default()),
+            false => shown.push(c),
+        }
+    }
+    shown
+}
+
+/// Longer than a host name, and one line or two of a terminal.
+const SHOWN_CHARS_MAX: usize = 160;
+
+/// Characters that turn the direction of text around, or that nobody sees.
+const fn is_format(c: char) -> bool {
+    matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+}
+
 /// An error and its causes as one line: `what: why: why`.
 pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut line = error.to_string();

@@ -14,30 +14,27 @@ mod dev;
 mod exit;
 mod output;
 
-use args::Cli;
-use clap::Parser as _;
-use exit::{Exit, Failure};
+use args::{Cli, unreadable};
+use clap::{ColorChoice, CommandFactory as _, FromArgMatches as _};
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    match Cli::try_parse() {
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    // Before anything is parsed: what cannot be parsed has no colours either.
+    let plain = arguments.iter().any(|argument| argument == "--no-color");
+    let definition = Cli::command().color(match plain {
+        true => ColorChoice::Never,
+        false => ColorChoice::Auto,
+    });
+    match parse(definition, &arguments) {
         Ok(cli) => commands::run(cli),
-        Err(error) => refuse(&error),
+        Err(error) => unreadable::refuse(error, &arguments),
     }
 }
 
-/// What cannot be parsed; help and version are no errors.
-fn refuse(error: &clap::Error) -> ExitCode {
-    if error.use_stderr() && output::json_was_asked(std::env::args_os()) {
-        let rendered = error.render().to_string();
-        let message = rendered.trim().trim_start_matches("error: ");
-        output::failure_to_stderr(&Failure::usage(message));
-        return ExitCode::from(Exit::Usage as u8);
-    }
-    // There is nobody to tell when the stream is closed.
-    error.print().ok();
-    match error.use_stderr() {
-        true => ExitCode::from(Exit::Usage as u8),
-        false => ExitCode::SUCCESS,
-    }
+fn parse(mut definition: clap::Command, arguments: &[OsString]) -> Result<Cli, clap::Error> {
+    let matches = definition.try_get_matches_from_mut(arguments)?;
+    let cli = Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut definition))?;
+    unreadable::contradictions(cli, &mut definition)
 }

@@ -21,7 +21,7 @@ pub(crate) use config::{Checked, Shown};
 #[cfg(feature = "node")]
 pub(crate) use dev::{Acted, Copies, Copy, Known, NodeReport, Overview, Seen};
 pub(crate) use host::{HostView, Hosts, OneHost};
-pub(crate) use import::{Exported, Imported, Problem, problems};
+pub(crate) use import::{Exported, Imported, Problem, Written, problems};
 
 use crate::args::Global;
 use crate::exit::{Failure, reasons};
@@ -86,7 +86,7 @@ impl Output {
     /// environment or file.
     pub(crate) fn new(global: &Global, configured: Option<Format>) -> Self {
         let terminal = io::stdout().is_terminal();
-        let color = !global.no_color && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
+        let color = colors(!global.no_color);
         Self {
             format: configured.unwrap_or(if terminal {
                 Format::Table
@@ -162,13 +162,23 @@ pub(crate) fn bytes(bytes: &[u8]) -> Result<(), Failure> {
     written(out.write_all(bytes).and_then(|()| out.flush()))
 }
 
-/// Says why arguments were refused, where JSON was asked for in them.
-pub(crate) fn failure_to_stderr(failure: &Failure) {
-    to_stderr(&failure_as_json(failure));
+/// Says why arguments were refused, as they ask for.
+pub(crate) fn refused(failure: &Failure, arguments: &[OsString]) {
+    let plain = arguments.iter().any(|argument| argument == "--no-color");
+    to_stderr(&match json_was_asked(arguments.iter().cloned()) {
+        true => failure_as_json(failure),
+        false => failure_as_text(failure, colors(!plain) && io::stderr().is_terminal()),
+    });
+}
+
+/// Whether colours are wanted: <https://no-color.org> has it that a variable
+/// that is set and not empty turns them off.
+fn colors(asked: bool) -> bool {
+    asked && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
 /// Whether arguments that do not parse ask for JSON, or the environment does.
-pub(crate) fn json_was_asked(arguments: impl IntoIterator<Item = OsString>) -> bool {
+fn json_was_asked(arguments: impl IntoIterator<Item = OsString>) -> bool {
     let mut named = None;
     let mut value_next = false;
     for argument in arguments {
@@ -253,11 +263,24 @@ fn failure_as_text(failure: &Failure, color: bool) -> String {
         true => format!("\x1b[{color_code}m{word}\x1b[0m"),
         false => word.to_owned(),
     };
-    let mut text = format!("{} {message}\n", label("1;31", "error:"));
+    let mut text = format!("{} {}\n", label("1;31", "error:"), harmless(message));
     if let Some(hint) = hint {
-        text.push_str(&format!("{} {hint}\n", label("1;36", "hint:")));
+        text.push_str(&format!("{} {}\n", label("1;36", "hint:"), harmless(hint)));
     }
     text
+}
+
+/// Lines without any other control character: what a file or a node says must
+/// not rewrite the terminal.
+fn harmless(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c.is_control() && c != '\n' && c != '\t' {
+            true => out.extend(c.escape_default()),
+            false => out.push(c),
+        }
+    }
+    out
 }
 
 #[cfg(test)]

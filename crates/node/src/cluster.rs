@@ -2,7 +2,7 @@
 
 use crate::{
     identity::ClusterId,
-    lookout::{Clocks, diverging},
+    lookout::{Clocks, Missed, diverging},
     peers::Peers,
     publish::{self, Published, hooks::HookReport},
     raft::{Raft, known_leader},
@@ -47,6 +47,8 @@ pub struct Cluster {
     pub certificate_ends: Timestamp,
     /// What is known of its clock and the others'.
     pub clocks: watch::Receiver<Clocks>,
+    /// Since when others do not answer.
+    pub missed: Missed,
 }
 
 /// How long a peer may take to say how it is.
@@ -249,7 +251,12 @@ impl Cluster {
         }
         let mut troubles = Vec::new();
         if !down.is_empty() {
-            troubles.push(format!("{} cannot be reached", down.join(", ")));
+            let down = nodes.iter().filter(|node| !node.reachable);
+            troubles.extend(down.map(|node| match self.missed.since(node.id) {
+                Some(since) => format!("{} cannot be reached since {since}", node.name),
+                // Not missed by the lookout yet: seconds at most.
+                None => format!("{} cannot be reached", node.name),
+            }));
         }
         for node in nodes {
             if let Some(published) = node.published.as_ref().filter(|p| !p.error.is_empty()) {

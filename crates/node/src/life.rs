@@ -20,7 +20,7 @@ use crate::{
     identity::Peer,
     leader::Leader,
     limits,
-    lookout::{Clocks, Lookout},
+    lookout::{Clocks, Lookout, Missed},
     network::{Listener, Network, Tcp},
     peers::{Peers, Transport},
     publish::{
@@ -295,6 +295,7 @@ impl Node {
             stats,
             certificate_ends,
             clocks: clocks.clone(),
+            missed: Missed::default(),
         });
         let lookout = Lookout {
             cluster: Arc::clone(&cluster),

@@ -7,8 +7,10 @@
 //! later stamp with it: if it leads, it hands leadership over and says so.
 
 mod clocks;
+mod missed;
 
 pub use clocks::Clocks;
+pub use missed::Missed;
 
 use crate::{clock::Clock, cluster::Cluster, handover, peers::Peers, tasks::PartResult};
 use futures::{StreamExt as _, stream::FuturesUnordered};
@@ -60,6 +62,11 @@ impl Lookout {
                 () = stop.cancelled() => return Ok(()),
             }
             let answers = self.ask().await;
+            let members = self.cluster.members().into_keys();
+            let silent = members.filter(|id| *id != self.cluster.id && !answers.contains_key(id));
+            self.cluster
+                .missed
+                .note(&silent.collect(), self.clock.now());
             let nodes: Vec<NodeStatus> = answers
                 .values()
                 .filter_map(|(status, _)| status.node.clone())

@@ -2,6 +2,7 @@ use super::host::{Host, HostRef, Wait};
 use super::*;
 use clap::CommandFactory as _;
 use clap::error::ErrorKind;
+use std::path::Path;
 
 fn parse(line: &str) -> Result<Cli, clap::Error> {
     Cli::try_parse_from(std::iter::once("router-hosts").chain(line.split_whitespace()))
@@ -26,6 +27,7 @@ fn values_are_parsed_before_anything_is_sent() {
         "host list --limit 0",
         "host list --offset -1",
         "host list --timeout soon",
+        "host list --timeout 0s",
         "host list -f yaml",
     ] {
         let error = refused(line);
@@ -89,6 +91,88 @@ fn a_host_is_named_by_id_or_name() {
     assert!(matches!(digits.parse(), Ok(HostRef::Id(_))));
     assert!(matches!("nas.lan".parse(), Ok(HostRef::Name(_))));
     assert!("a b".parse::<HostRef>().is_err());
+}
+
+#[test]
+fn every_command_says_what_it_does_and_shows_how() {
+    for (words, command) in vocabulary::commands() {
+        let about = command.get_about().map(ToString::to_string);
+        assert!(about.is_some_and(|about| !about.is_empty()), "{words}");
+        let examples = command.get_after_help().map(ToString::to_string);
+        let examples = examples.unwrap_or_else(|| panic!("{words} has no examples"));
+        let (_, examples) = examples
+            .split_once("Example")
+            .unwrap_or_else(|| panic!("{words} has no examples: {examples}"));
+        assert!(
+            examples.contains(&format!("{words} "))
+                || examples.contains(&format!("{words}\n"))
+                || examples.ends_with(&words),
+            "{words}: {examples}"
+        );
+        for argument in command.get_arguments() {
+            let help = argument.get_help().map(ToString::to_string);
+            let id = argument.get_id();
+            assert!(help.is_some_and(|help| !help.is_empty()), "{words}: {id}");
+        }
+    }
+}
+
+#[test]
+fn examples_in_help_are_of_this_program() {
+    for (words, command) in vocabulary::commands() {
+        let help = command.clone().render_long_help().to_string();
+        assert_eq!(vocabulary::problems_of_text(&help), [""; 0], "{words}");
+    }
+}
+
+/// The lesson: documents of an earlier version named commands and flags that did not exist.
+#[test]
+fn documents_name_only_commands_that_exist() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let mut read = 0;
+    let mut folders = vec![
+        root.clone(),
+        root.join("docs"),
+        root.join("deploy"),
+        root.join("examples"),
+    ];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() && folder != root {
+                folders.push(path);
+            } else if let Ok(text) = std::fs::read_to_string(&path)
+                && path.is_file()
+            {
+                let problems = vocabulary::problems_of_text(&text);
+                assert_eq!(problems, [""; 0], "{}", path.display());
+                read += usize::from(text.contains("router-hosts "));
+            }
+        }
+    }
+    assert!(read > 5, "{read} documents were read");
+}
+
+/// A flag that no test types may do nothing, and nobody would see it.
+#[test]
+fn every_flag_of_these_commands_is_typed_in_a_test() {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/client");
+    let mut typed = String::new();
+    for entry in std::fs::read_dir(tests).unwrap() {
+        typed += &std::fs::read_to_string(entry.unwrap().path()).unwrap();
+    }
+    for (words, command) in vocabulary::commands() {
+        let second = words.split(' ').nth(1);
+        if !matches!(
+            second,
+            Some("host" | "config" | "completion" | "bench" | "man")
+        ) {
+            continue;
+        }
+        for flag in command.get_arguments().filter_map(|arg| arg.get_long()) {
+            assert!(typed.contains(&format!("--{flag}")), "{words} --{flag}");
+        }
+    }
 }
 
 #[test]

@@ -12,11 +12,32 @@ pub(crate) fn definition() -> Command {
     definition
 }
 
-/// What is wrong with the commands in a text: inline as `` `router-hosts …` ``, or a line of their own, as in a shell.
+/// Every command with its words, the program itself first.
+pub(crate) fn commands() -> Vec<(String, Command)> {
+    fn collect(command: &Command, words: &str, into: &mut Vec<(String, Command)>) {
+        into.push((words.to_owned(), command.clone()));
+        for sub in command.get_subcommands() {
+            collect(sub, &format!("{words} {}", sub.get_name()), into);
+        }
+    }
+    let mut all = Vec::new();
+    collect(&definition(), "router-hosts", &mut all);
+    all
+}
+
+/// What is wrong with the commands in a text: inline as `` `router-hosts …` ``, or a line of their own that is
+/// indented or between fences, as in help and in documents.
 pub(crate) fn problems_of_text(text: &str) -> Vec<String> {
     let inline = text.split('`').skip(1).step_by(2);
-    let lines = text.lines().flat_map(|line| line.split(['|', ';', '&']));
-    let alone = lines.map(|line| line.trim().trim_start_matches("$ "));
+    let mut fenced = false;
+    let lines = text.lines().filter(|line| {
+        fenced ^= line.starts_with("```");
+        fenced || line.starts_with("  ") || line.starts_with("$ ")
+    });
+    let lines: Vec<&str> = lines.flat_map(|line| line.split(['|', ';', '&'])).collect();
+    let alone = lines
+        .into_iter()
+        .map(|line| line.trim().trim_start_matches("$ "));
     inline
         .chain(alone)
         .filter_map(|line| line.strip_prefix("router-hosts "))
@@ -29,8 +50,8 @@ fn problem(line: &str) -> Option<String> {
     let line = line.split(['#', '>']).next().unwrap_or(line);
     let mut here = definition();
     let mut value_next = false;
-    for word in line.split_whitespace() {
-        let word = word.trim_matches(['\'', '"', '[', ']', '(', ')', ',']);
+    for word in &words(line) {
+        let word = word.trim_matches(['[', ']', '(', ')', ',']);
         if std::mem::take(&mut value_next) || word == "--" {
             continue;
         }
@@ -63,6 +84,23 @@ fn problem(line: &str) -> Option<String> {
     None
 }
 
+/// The words of a shell's line; blanks between quotes are part of a word.
+fn words(line: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    let (mut word, mut quote) = (String::new(), None);
+    for c in line.chars() {
+        match quote {
+            Some(open) if open == c => quote = None,
+            None if matches!(c, '\'' | '"') => quote = Some(c),
+            None if c.is_whitespace() => words.push(std::mem::take(&mut word)),
+            _ => word.push(c),
+        }
+    }
+    words.push(word);
+    words.retain(|word| !word.is_empty());
+    words
+}
+
 fn is_called(arg: &Arg, name: &str) -> bool {
     match name.strip_prefix('-') {
         Some(long) => arg.get_long() == Some(long),
@@ -76,7 +114,7 @@ fn stuck_together(word: &str) -> bool {
 }
 
 fn is_placeholder(word: &str) -> bool {
-    word.contains('…') || word.chars().all(|c| c.is_ascii_uppercase())
+    word.contains(['…', '►', '$', '\\']) || word.chars().all(|c| c.is_ascii_uppercase())
 }
 
 #[test]
@@ -94,8 +132,12 @@ fn what_does_not_exist_is_found() {
         ("`router-hosts completion SHELL`", None),
         ("`router-hosts health`", Some("no command health")),
         ("`router-hosts host list --tags`", Some("no flag --tags")),
-        ("router-hosts host purge", Some("no command purge")),
-        ("x | router-hosts -Z host list", Some("no flag -Z")),
+        (
+            "```sh\nrouter-hosts host purge\n```\n",
+            Some("no command purge"),
+        ),
+        ("$ x | router-hosts -Z host list", Some("no flag -Z")),
+        ("router-hosts keeps records.", None),
     ] {
         let problems = problems_of_text(text);
         match found {

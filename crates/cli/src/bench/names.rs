@@ -4,7 +4,7 @@
 //! Names are under `.test`, which RFC 6761 keeps free of meaning; addresses
 //! are of 198.18.0.0/15, which RFC 2544 keeps for benchmarks.
 
-use crate::exit::{Failure, reasons};
+use crate::exit::{Failure, reasons, shown};
 use hosts::limits::COMMENT_BYTES_MAX;
 use hosts::{Address, Comment, Host, HostPatch, Hostname, NewHost, RequestId};
 use std::fmt;
@@ -33,7 +33,13 @@ impl FromStr for Prefix {
         if (1..=PREFIX_CHARS_MAX).contains(&text.len()) && text.bytes().all(fit) && !ends {
             return Ok(Self(text.to_owned()));
         }
-        Err(InvalidPrefix(text.chars().take(64).collect()))
+        Err(InvalidPrefix(shown(text)))
+    }
+}
+
+impl Default for Prefix {
+    fn default() -> Self {
+        Self("bench".to_owned())
     }
 }
 

@@ -114,7 +114,7 @@ pub(crate) async fn run(
     let report = report(load, &shared, ended, &leaders, &at_the_end, unfinished);
     match report.latency.is_empty() {
         false => Ok(report),
-        true => Err(nothing(&report)),
+        true => Err(nothing(&report, shared.tally.counts().refused)),
     }
 }
 
@@ -314,7 +314,9 @@ async fn to_read(load: &Load, settings: &Settings) -> Result<Vec<HostId>, Failur
     Ok(found.value.iter().map(|host| host.id).collect())
 }
 
-fn nothing(report: &BenchReport) -> Failure {
+/// A load of which nothing was answered. Where a node refused it, that is why,
+/// and that is the exit status.
+fn nothing(report: &BenchReport, refused: Option<Failure>) -> Failure {
     let errors: Vec<String> = report
         .errors
         .iter()
@@ -324,7 +326,13 @@ fn nothing(report: &BenchReport) -> Failure {
         [] => "nothing was answered".to_owned(),
         errors => format!("nothing was answered: {}", errors.join(", ")),
     };
-    Failure::of(reasons::NOTHING_ANSWERED, message)
+    match refused {
+        Some(refused) => Failure {
+            message: format!("{message}; {}", refused.message),
+            ..refused
+        },
+        None => Failure::of(reasons::NOTHING_ANSWERED, message),
+    }
 }
 
 fn broken(cause: &tokio::task::JoinError) -> Failure {

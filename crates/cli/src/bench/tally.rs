@@ -4,6 +4,7 @@
 //! size does not depend on how long the run is.
 
 use super::histogram::Histogram;
+use crate::exit::Failure;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -50,6 +51,8 @@ pub(crate) struct Counts {
     /// Calls given up, with no answer after all attempts: of a write nobody
     /// knows what became.
     pub(crate) given_up: BTreeMap<Kind, u64>,
+    /// The first refusal by a node that would be any node's.
+    pub(crate) refused: Option<Failure>,
     gaps: Gaps,
 }
 
@@ -78,6 +81,7 @@ impl Tally {
                 answered: BTreeMap::new(),
                 errors: BTreeMap::new(),
                 given_up: BTreeMap::new(),
+                refused: None,
                 gaps: Gaps {
                     last: start,
                     longest: Duration::ZERO,
@@ -103,6 +107,16 @@ impl Tally {
 
     pub(crate) fn missed(&self, kind: Kind, word: Cow<'static, str>) {
         *self.lock().errors.entry((kind, word)).or_default() += 1;
+    }
+
+    /// Notes a call that any node would refuse.
+    pub(crate) fn refused(&self, kind: Kind, failure: Failure) {
+        let mut counts = self.lock();
+        *counts
+            .errors
+            .entry((kind, failure.reason.clone()))
+            .or_default() += 1;
+        counts.refused.get_or_insert(failure);
     }
 
     pub(crate) fn gave_up(&self, kind: Kind) {

@@ -6,7 +6,7 @@ use crate::client::endpoint::Endpoint;
 use crate::client::tls::Tls;
 use crate::client::{Client, Line, Status, load_tls};
 use crate::config::Settings;
-use crate::exit::{Failure, reasons};
+use crate::exit::{Failure, reasons, shown};
 use futures::future::join_all;
 use hosts::Revision;
 use std::convert::Infallible;
@@ -185,7 +185,7 @@ fn choose(via: &Via, status: &Status, ids: &[Option<u64>]) -> Result<Vec<usize>,
         Via::Node(name) => {
             let node = named(name).ok_or_else(|| {
                 let names: Vec<&str> = status.nodes.iter().map(|node| node.name.as_str()).collect();
-                Failure::usage(format!("no node is named {name}")).hint(format!(
+                Failure::usage(format!("no node is named {}", shown(name))).hint(format!(
                     "there are {}; or say leader, follower or all",
                     names.join(", ")
                 ))

@@ -94,7 +94,7 @@ pub(crate) async fn answered(
                 return Some(answer);
             }
             Err(Miss::Refused(failure)) => {
-                tally.missed(kind, failure.reason);
+                tally.refused(kind, failure);
                 tokio::time::sleep(PAUSE).await;
                 return None;
             }

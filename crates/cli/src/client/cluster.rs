@@ -99,6 +99,19 @@ pub(crate) enum PublicationState {
     Unknown,
 }
 
+impl PublicationState {
+    /// As in JSON.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Published => "published",
+            Self::Unreachable => "unreachable",
+            Self::Failed => "failed",
+            Self::Pending => "pending",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
 /// The longest a node waits for its peers, as the protocol says.
 const WAIT_MAX: Duration = Duration::from_secs(60);
 const WAIT: Duration = Duration::from_secs(30);

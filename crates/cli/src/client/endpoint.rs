@@ -1,5 +1,6 @@
 //! Where a node listens, as it is typed: `HOST:PORT`.
 
+use crate::exit::shown;
 use rustls_pki_types::ServerName;
 use std::fmt;
 use std::str::FromStr;
@@ -18,6 +19,8 @@ pub(crate) struct Endpoint {
 /// A text that is not HOST:PORT.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
 pub(crate) enum InvalidEndpoint {
+    #[error("it names no node: write HOST:PORT, such as router.lan:50051")]
+    Empty,
     #[error("`{input}` has no port: write HOST:PORT, such as {example}:50051", example = bracketed(.input))]
     NoPort { input: String },
     #[error("`{input}`: the port is not a number from 1 to 65535")]
@@ -29,7 +32,6 @@ pub(crate) enum InvalidEndpoint {
 fn bracketed(host: &str) -> String {
     match host.parse::<std::net::Ipv6Addr>() {
         Ok(address) => format!("[{address}]"),
-        Err(_) if host.is_empty() => "router.lan".to_owned(),
         Err(_) => host.to_owned(),
     }
 }
@@ -50,7 +52,10 @@ impl FromStr for Endpoint {
     type Err = InvalidEndpoint;
 
     fn from_str(text: &str) -> Result<Self, InvalidEndpoint> {
-        let input = || text.to_owned();
+        if text.is_empty() {
+            return Err(InvalidEndpoint::Empty);
+        }
+        let input = || shown(text);
         let no_port = || InvalidEndpoint::NoPort { input: input() };
         if text.parse::<std::net::Ipv6Addr>().is_ok() {
             return Err(no_port());

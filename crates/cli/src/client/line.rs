@@ -149,6 +149,7 @@ impl Line {
             .connection(deadline)
             .await
             .map_err(|trouble| Miss::Elsewhere(word(&trouble)))?;
+        // A deadline that is over is silence, which is judged as such.
         let answer = timeout_at(deadline, call(channel)).await.ok();
         match trouble::judge(answer, &seen, &self.tls, change) {
             Verdict::Answered(answer) => Ok(answer),

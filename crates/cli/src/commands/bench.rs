@@ -1,7 +1,7 @@
 //! `bench …`: what may be typed, and what it means.
 
 use super::{ended, log, output, settings};
-use crate::args::{Consistency, Global};
+use crate::args::{Consistency, Global, some_time};
 use crate::bench::names::{PAYLOAD_MAX, Prefix};
 use crate::bench::{self, Load, Via};
 use crate::client::Client;
@@ -15,9 +15,7 @@ use std::time::Duration;
 
 /// The words of `router-hosts bench …`.
 #[derive(Args, Debug)]
-#[command(
-    args_conflicts_with_subcommands = true,
-    after_help = "\
+#[command(after_help = "\
 Writers add hosts with names under .test and addresses of 198.18.0.0/15, which are free for such
 use; `bench clean` deletes them again. Every hosts file of the cluster has them until then: think
 before you run it on one that serves. Ctrl-C ends a run early, and it still reports.
@@ -29,11 +27,18 @@ Examples:
   router-hosts bench verify --acked acked.txt
   router-hosts bench clean
   router-hosts bench disk --dir /var/lib/router-hosts
-  router-hosts dev --run router-hosts bench --for 5s"
-)]
+  router-hosts dev --run router-hosts bench --for 5s")]
 pub(crate) struct BenchArgs {
     #[command(subcommand)]
     command: Option<BenchCommand>,
+    #[command(flatten)]
+    load: LoadArgs,
+}
+
+/// What a load is like. Every flag is optional here, so that one that was typed
+/// is told from one that was not.
+#[derive(Args, Clone, PartialEq, Debug, Default)]
+struct LoadArgs {
     /// Tasks that write, each one host after the other [default: 8; 0 where only readers are named]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(..=TASKS_MAX))]
     writers: Option<u16>,
@@ -41,31 +46,40 @@ pub(crate) struct BenchArgs {
     /// only writers are named]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(..=TASKS_MAX))]
     readers: Option<u16>,
-    /// Bytes of comment in every host that is written, at most 1024
-    #[arg(long, value_name = "BYTES", default_value_t = 0, value_parser = clap::value_parser!(u16).range(..=PAYLOAD_MAX as i64))]
-    payload: u16,
-    /// How long, such as 10s or 1h
-    #[arg(long = "for", value_name = "DURATION", default_value = "10s", value_parser = humantime::parse_duration)]
-    time: Duration,
+    /// Bytes of comment in every host that is written, at most 1024 [default: 0]
+    #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u16).range(..=PAYLOAD_MAX as i64))]
+    payload: Option<u16>,
+    /// How long, such as 10s or 1h [default: 10s]
+    #[arg(long = "for", value_name = "DURATION", value_parser = some_time)]
+    time: Option<Duration>,
     /// Where writers go: leader, follower (each of them), all, or the name of a node; to another one
-    /// when that one fails
-    #[arg(long, value_name = "NODE", default_value = "all")]
-    via: Via,
-    /// Connections to every node, which the tasks share
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=64))]
-    connections: u8,
-    /// Add at most so many hosts; then writers change the comments of those they added
-    #[arg(long, value_name = "N", default_value_t = 100_000)]
-    hosts: u64,
-    /// How fresh reads must be
-    #[arg(long, value_enum, default_value_t)]
-    consistency: Consistency,
+    /// when that one fails [default: all]
+    #[arg(long, value_name = "NODE")]
+    via: Option<Via>,
+    /// Connections to every node, which the tasks share [default: 1]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=64))]
+    connections: Option<u8>,
+    /// Add at most so many hosts; then writers change the comments of those they added [default:
+    /// 100000]
+    #[arg(long, value_name = "N")]
+    hosts: Option<u64>,
+    /// How fresh reads must be [default: linearizable]
+    #[arg(long, value_enum)]
+    consistency: Option<Consistency>,
     /// Append a line for every host whose addition was acknowledged, for `bench verify`
     #[arg(long, value_name = "FILE")]
     acked: Option<PathBuf>,
-    /// What the names of added hosts begin with
-    #[arg(long, default_value = PREFIX)]
-    prefix: Prefix,
+    /// What the names of added hosts begin with [default: bench]
+    #[arg(long)]
+    prefix: Option<Prefix>,
+}
+
+impl BenchArgs {
+    /// Whether flags of a load stand before a subcommand, to which they mean
+    /// nothing.
+    pub(crate) fn contradicts(&self) -> bool {
+        self.command.is_some() && self.load != LoadArgs::default()
+    }
 }
 
 #[derive(Subcommand, Debug)]
@@ -85,7 +99,7 @@ Example:
     #[command(after_help = "Example:\n  router-hosts bench clean --prefix bench")]
     Clean {
         /// The prefix of those runs
-        #[arg(long, default_value = PREFIX)]
+        #[arg(long, default_value_t)]
         prefix: Prefix,
     },
     /// Write a hosts file to standard output; the same for the same seed
@@ -114,7 +128,7 @@ Example:
         #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=1024 * 1024))]
         bytes: u32,
         /// How long
-        #[arg(long = "for", value_name = "DURATION", default_value = "3s", value_parser = humantime::parse_duration)]
+        #[arg(long = "for", value_name = "DURATION", default_value = "3s", value_parser = some_time)]
         time: Duration,
     },
 }
@@ -122,7 +136,10 @@ Example:
 /// Each is a call in flight; far beyond what a cluster answers at once.
 const TASKS_MAX: i64 = 4096;
 const TASKS: u16 = 8;
-const PREFIX: &str = "bench";
+/// As long as people wait for a first answer.
+const TIME: Duration = Duration::from_secs(10);
+/// More than any of these networks has.
+const HOSTS_MAX: u64 = 100_000;
 /// A call that meets an election, and another one.
 const CALL: Duration = Duration::from_secs(15);
 
@@ -143,7 +160,7 @@ pub(super) fn run(global: &Global, args: BenchArgs) -> ExitCode {
             output.report(&cleaned)
         }),
         None => settings.and_then(|settings| {
-            let load = load(args, global.timeout);
+            let load = load(args.load, global.timeout)?;
             let report = in_threads(bench::run(&load, &settings, &output))?;
             output.report(&report)
         }),
@@ -151,9 +168,8 @@ pub(super) fn run(global: &Global, args: BenchArgs) -> ExitCode {
     ended(&output, result)
 }
 
-fn load(args: BenchArgs, timeout: Option<Duration>) -> Load {
-    let BenchArgs {
-        command: _,
+fn load(args: LoadArgs, timeout: Option<Duration>) -> Result<Load, Failure> {
+    let LoadArgs {
         writers,
         readers,
         payload,
@@ -169,19 +185,22 @@ fn load(args: BenchArgs, timeout: Option<Duration>) -> Load {
         (None, None) => (TASKS, TASKS),
         (writers, readers) => (writers.unwrap_or(0), readers.unwrap_or(0)),
     };
-    Load {
+    if (writers, readers) == (0, 0) {
+        return Err(Failure::usage("a load needs a writer or a reader"));
+    }
+    Ok(Load {
         writers: writers.into(),
         readers: readers.into(),
-        payload: payload.into(),
-        time,
-        via,
-        connections: connections.into(),
-        hosts_max: hosts,
-        consistency: consistency.into(),
+        payload: payload.unwrap_or(0).into(),
+        time: time.unwrap_or(TIME),
+        via: via.unwrap_or(Via::All),
+        connections: connections.unwrap_or(1).into(),
+        hosts_max: hosts.unwrap_or(HOSTS_MAX),
+        consistency: consistency.unwrap_or_default().into(),
         acked,
-        prefix,
+        prefix: prefix.unwrap_or_default(),
         limit: timeout.unwrap_or(CALL),
-    }
+    })
 }
 
 async fn verify(acked: &Path, client: &mut Client, output: &Output) -> Result<(), Failure> {

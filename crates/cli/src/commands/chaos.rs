@@ -33,14 +33,19 @@ pub(crate) struct ChaosArgs {
 #[derive(Subcommand, Debug)]
 enum Fault {
     /// End nodes at once, as a power cut would (SIGKILL); they stay down until they are restarted
+    #[command(after_help = "Example:\n  router-hosts chaos kill leader")]
     Kill(Of),
     /// Stop nodes that run in good order, start them again, and wait until they serve
+    #[command(after_help = "Example:\n  router-hosts chaos restart all")]
     Restart(Of),
     /// Stop nodes where they are (SIGSTOP)
+    #[command(after_help = "Example:\n  router-hosts chaos pause follower")]
     Pause(Of),
     /// Let paused nodes go on (SIGCONT)
+    #[command(after_help = "Example:\n  router-hosts chaos resume all")]
     Resume(Of),
     /// What the nodes do
+    #[command(after_help = "Example:\n  router-hosts chaos status -f json")]
     Status,
 }
 

@@ -3,7 +3,7 @@
 use crate::args::Config;
 use crate::client::load_tls;
 use crate::config::{Settings, Sourced};
-use crate::exit::{Failure, chain, reasons};
+use crate::exit::{Failure, reasons};
 use crate::output::{Checked, Output, Shown};
 use std::path::Path;
 
@@ -69,6 +69,7 @@ fn check(settings: &Settings, output: &Output) -> Result<(), Failure> {
 
 #[cfg(feature = "node")]
 fn check_node(path: &Path, output: &Output) -> Result<(), Failure> {
+    use crate::exit::chain;
     use node::tls::TlsError;
     let config = node::config::Config::load(path)
         .map_err(|error| Failure::of(reasons::NODE_CONFIG, chain(&error)))?;

@@ -45,6 +45,12 @@ pub(super) async fn run(
             read: Read { consistency },
         } => {
             let query = query.join(" ");
+            if query.trim().is_empty() {
+                return Err(Failure::of(
+                    reasons::EMPTY_QUERY,
+                    "there is nothing to look for",
+                ));
+            }
             readable(&query)?;
             let found = client.search_hosts(&query, consistency.into()).await?;
             show(&found.value, output)

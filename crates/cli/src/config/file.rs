@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 use super::beside;
+use crate::exit::shown;
 
 /// The keys of the file. Paths are relative to the file's directory.
 #[derive(Deserialize, Clone, PartialEq, Eq, Debug, Default)]
@@ -78,7 +79,7 @@ impl File {
         let table: toml::Table = text.parse().map_err(FileError::Syntax)?;
         if let Some(key) = table.keys().find(|key| !KEYS.contains(&key.as_str())) {
             return Err(FileError::UnknownKey {
-                key: key.clone(),
+                key: shown(key),
                 nearest: nearest(key),
             });
         }

@@ -179,6 +179,7 @@ async fn read_request(mut stream: UnixStream) -> Option<Asked> {
                 kind: RefusedKind::Invalid,
                 message: format!("this is not a request: {error}"),
             });
+            // Whoever sent it may have left, and nothing was done.
             timeout(LINE_LIMIT, write_line(&mut stream, &refused))
                 .await
                 .ok();

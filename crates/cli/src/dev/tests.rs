@@ -17,6 +17,7 @@ fn our_program_is_found_first() {
 
 #[test]
 fn what_cannot_be_read_is_not_imported() {
+    readable(Some(Path::new("/"))).unwrap_err();
     let failure = readable(Some(Path::new("/nowhere/home.hosts"))).unwrap_err();
     assert_eq!(failure.exit, Exit::Usage);
     assert!(!is_of_interest(&Err(failure)));

@@ -32,11 +32,9 @@ const fn row(reason: &'static str, exit: Exit, hint: &'static str) -> Row {
 const RUN_AGAIN: &str = "run the command again";
 const SEE_LOG: &str = "look at the log of the node that answered; `-v` names it";
 const SEE_STATUS: &str = "see `router-hosts cluster status`";
-const SEE_CHAOS: &str = "`router-hosts chaos status` shows what the nodes do";
 const CERTIFICATE: &str = "see --cert and --key";
 const REPORT: &str = "this is a fault of router-hosts: please report it";
 const IN_PARTS: &str = "import the file in parts";
-const OTHER_DIRECTORY: &str = "name another directory with --dir";
 
 // What a node refuses: the reasons of `hosts::Rejection`, then its own.
 
@@ -173,6 +171,11 @@ pub(crate) const QUERY: Row = row(
     Exit::Usage,
     "`router-hosts host search --help` lists the terms",
 );
+pub(crate) const EMPTY_QUERY: Row = row(
+    "INVALID_ARGUMENT",
+    Exit::Usage,
+    "`router-hosts host list` lists all of them",
+);
 pub(crate) const INVALID_FILE: Row = row(
     "INVALID_FILE",
     Exit::Usage,
@@ -287,6 +290,11 @@ pub(crate) const OUTPUT: Row = row(
 );
 pub(crate) const OUTPUT_FILE: Row =
     row("OUTPUT", Exit::Failed, "what was there before is unchanged");
+pub(crate) const OUTPUT_DIRECTORY: Row = row(
+    "OUTPUT",
+    Exit::Failed,
+    "name a directory that can be written",
+);
 pub(crate) const INTERNAL: Row = row("INTERNAL", Exit::Failed, REPORT);
 
 // Loads.
@@ -330,7 +338,10 @@ pub(crate) use local::*;
 
 #[cfg(feature = "node")]
 mod local {
-    use super::{Exit, OTHER_DIRECTORY, Row, SEE_CHAOS, row};
+    use super::{Exit, Row, row};
+
+    const SEE_CHAOS: &str = "`router-hosts chaos status` shows what the nodes do";
+    const OTHER_DIRECTORY: &str = "name another directory with --dir";
 
     pub(crate) const NODE_CONFIG: Row = row(
         "CONFIG",

@@ -77,6 +77,7 @@ const OWN: &[(Row, &str, u8, &str)] = &[
     (r::CONFIG, "CONFIG", 2, "config show"),
     (r::TLS_FILES, "TLS_FILES", 2, "config show"),
     (r::QUERY, "INVALID_ARGUMENT", 2, "search --help"),
+    (r::EMPTY_QUERY, "INVALID_ARGUMENT", 2, "host list"),
     (r::INVALID_FILE, "INVALID_FILE", 2, "nothing was sent"),
     (r::FILE_TOO_LARGE, "FILE_TOO_LARGE", 2, "in parts"),
     (r::RANDOM, "RANDOM", 1, "--request-id"),
@@ -105,6 +106,7 @@ const OWN: &[(Row, &str, u8, &str)] = &[
     (r::MALFORMED_ANSWER, "MALFORMED_ANSWER", 1, "version"),
     (r::OUTPUT, "OUTPUT", 1, "room"),
     (r::OUTPUT_FILE, "OUTPUT", 1, "unchanged"),
+    (r::OUTPUT_DIRECTORY, "OUTPUT", 1, "directory"),
     (r::INTERNAL, "INTERNAL", 1, "report"),
     (r::NO_NODE, "NO_NODE", 5, "--server"),
     (r::NOTHING_TO_READ, "NOTHING_TO_READ", 4, "--writers"),
@@ -239,6 +241,15 @@ fn every_rejection_of_the_core_has_a_row() {
             "{reason}"
         );
     }
+}
+
+#[test]
+fn what_comes_from_outside_is_escaped_and_bounded() {
+    assert_eq!(shown("nas.lan"), "nas.lan");
+    assert_eq!(shown("\x1b[2Jx\r\n"), "\\u{1b}[2Jx\\r\\n");
+    assert_eq!(shown("a\u{202e}b"), "a\\u{202e}b");
+    let long = shown(&"x".repeat(10_000));
+    assert_eq!(long.chars().count(), 161);
 }
 
 #[test]

@@ -46,11 +46,31 @@ impl Done {
     }
 }
 
+impl Done {
+    pub(super) const CSV_HEADER: [&'static str; 3] = ["revision", "request_id", "published"];
+
+    /// Nodes are separated by blanks, each with what became of it:
+    /// `attic=published shed=unreachable`.
+    pub(super) fn csv_row(&self) -> [String; 3] {
+        let nodes = self.published.iter().flatten();
+        let nodes: Vec<String> = nodes
+            .map(|node| format!("{}={}", node.name, node.result.as_str()))
+            .collect();
+        [
+            self.revision.to_string(),
+            self.request_id.clone(),
+            nodes.join(" "),
+        ]
+    }
+}
+
 /// What was done to a host.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Outcome {
     Added,
     Updated,
+    /// It was so already.
+    Unchanged,
 }
 
 /// A host that was added or updated. In JSON it is the host, with the
@@ -61,30 +81,46 @@ pub(crate) struct Changed {
     pub(crate) outcome: Outcome,
     #[serde(flatten)]
     pub(crate) host: HostView,
+    /// Whether this command changed anything.
+    pub(crate) changed: bool,
     #[serde(flatten)]
     pub(crate) done: Done,
 }
 
+impl Changed {
+    pub(crate) fn new(outcome: Outcome, host: HostView, done: Done) -> Self {
+        Self {
+            outcome,
+            host,
+            changed: outcome != Outcome::Unchanged,
+            done,
+        }
+    }
+}
+
 impl Report for Changed {
     fn table(&self, _: Page) -> String {
-        let verb = match self.outcome {
-            Outcome::Added => "added",
-            Outcome::Updated => "updated",
-        };
         let HostView {
             ip_address,
             hostname,
             id,
             ..
         } = &self.host;
-        format!("{verb} {hostname} {ip_address} ({id}){}", self.done.tail())
+        let (host, tail) = (format!("{hostname} {ip_address} ({id})"), self.done.tail());
+        match self.outcome {
+            Outcome::Added => format!("added {host}{tail}"),
+            Outcome::Updated => format!("updated {host}{tail}"),
+            Outcome::Unchanged => format!("nothing changed: {host} is so already{tail}"),
+        }
     }
 
     fn csv(&self) -> Vec<Vec<String>> {
         let mut names = header(&HostView::CSV_HEADER);
-        names.extend(header(&["revision", "request_id"]));
+        names.push("changed".to_owned());
+        names.extend(header(&Done::CSV_HEADER));
         let mut row = self.host.csv_row();
-        row.extend([self.done.revision.to_string(), self.done.request_id.clone()]);
+        row.push(self.changed.to_string());
+        row.extend(self.done.csv_row());
         vec![names, row]
     }
 }
@@ -111,17 +147,17 @@ impl Report for Deleted {
     }
 
     fn csv(&self) -> Vec<Vec<String>> {
-        let (revision, request) = self.done.as_ref().map_or_else(Default::default, |done| {
-            (done.revision.to_string(), done.request_id.clone())
-        });
-        vec![
-            header(&["id", "deleted", "revision", "request_id"]),
-            vec![
-                self.id.clone().unwrap_or_default(),
-                self.deleted.to_string(),
-                revision,
-                request,
-            ],
-        ]
+        let mut names = header(&["id", "deleted"]);
+        names.extend(header(&Done::CSV_HEADER));
+        let mut row = vec![
+            self.id.clone().unwrap_or_default(),
+            self.deleted.to_string(),
+        ];
+        row.extend(
+            self.done
+                .as_ref()
+                .map_or_else(Default::default, Done::csv_row),
+        );
+        vec![names, row]
     }
 }

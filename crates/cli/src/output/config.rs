@@ -1,6 +1,6 @@
 //! The settings in effect, and whether they can be used.
 
-use super::table::{Columns, columns, header, pairs};
+use super::table::{Columns, Tint, columns, header, pairs, tinted};
 use super::{Page, Report};
 use serde::Serialize;
 
@@ -88,7 +88,11 @@ impl Report for Checked {
             ("identity", text(identity)),
             ("valid until", text(certificate_expires_at)),
         ];
-        format!("{}can be used\n", pairs(page, rows))
+        format!(
+            "{}{}\n",
+            pairs(page, rows),
+            tinted(Tint::Good, "can be used", page)
+        )
     }
 
     fn csv(&self) -> Vec<Vec<String>> {

@@ -1,6 +1,6 @@
 //! A cluster on this machine: its processes, its files, and what was done to them.
 
-use super::table::{Columns, columns, header};
+use super::table::{Columns, Tint, columns, header, tinted};
 use super::{Page, Report};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -69,7 +69,8 @@ impl Report for Copies {
             spare: &[],
         };
         let table = columns(page, layout, self.rows());
-        format!("{table}\n{}\n", self.verdict())
+        let tint = if self.equal { Tint::Good } else { Tint::Bad };
+        format!("{table}\n{}\n", tinted(tint, &self.verdict(), page))
     }
 
     fn csv(&self) -> Vec<Vec<String>> {
@@ -270,7 +271,10 @@ impl Report for Overview {
             spare: &["ADDRESS", "PROCESS", "APPLIED"],
         };
         let table = columns(page, layout, rows);
-        format!("{table}\n{}\n", self.verdict_line())
+        let line = self.verdict_line();
+        let explanation = line.strip_prefix(self.verdict).unwrap_or_default();
+        let verdict = tinted(Tint::of_verdict(self.verdict), self.verdict, page);
+        format!("{table}\n{verdict}{explanation}\n")
     }
 
     fn csv(&self) -> Vec<Vec<String>> {

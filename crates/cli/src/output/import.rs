@@ -43,18 +43,10 @@ impl Report for Imported {
             .iter()
             .map(ToString::to_string)
             .collect();
-        row.extend([done.revision.to_string(), done.request_id.clone()]);
-        vec![
-            header(&[
-                "processed",
-                "created",
-                "updated",
-                "skipped",
-                "revision",
-                "request_id",
-            ]),
-            row,
-        ]
+        row.extend(done.csv_row());
+        let mut names = header(&["processed", "created", "updated", "skipped"]);
+        names.extend(header(&Done::CSV_HEADER));
+        vec![names, row]
     }
 }
 
@@ -81,6 +73,24 @@ impl Report for Exported {
             header(&["path", "bytes", "revision"]),
             vec![self.path.clone(), self.bytes.to_string(), revision],
         ]
+    }
+}
+
+/// Files that were written.
+#[derive(Serialize, Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Written {
+    pub(crate) files: Vec<String>,
+}
+
+impl Report for Written {
+    fn table(&self, _: Page) -> String {
+        let line = |file: &String| format!("wrote {file}\n");
+        self.files.iter().map(line).collect()
+    }
+
+    fn csv(&self) -> Vec<Vec<String>> {
+        let rows = self.files.iter().map(|file| vec![file.clone()]);
+        std::iter::once(header(&["file"])).chain(rows).collect()
     }
 }
 

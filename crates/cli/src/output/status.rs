@@ -1,6 +1,6 @@
 //! The state of a cluster: a row for every node and one line of verdict.
 
-use super::table::{Columns, columns, fits, header, pairs};
+use super::table::{Columns, Tint, columns, fits, header, pairs, tinted};
 use super::{Page, Report};
 use crate::client::{NodeStatus, Status};
 
@@ -37,7 +37,7 @@ impl Report for Status {
             text.push('\n');
             text.push_str(&problems);
         }
-        text.push_str(&self.verdict_line(page.color));
+        text.push_str(&self.verdict_line(page));
         text
     }
 
@@ -83,13 +83,8 @@ const COLUMNS: [&str; 11] = [
 ];
 
 impl Status {
-    fn verdict_line(&self, color: bool) -> String {
-        let word = match (color, self.verdict) {
-            (false, verdict) => verdict.to_owned(),
-            (true, verdict @ "healthy") => format!("\x1b[32m{verdict}\x1b[0m"),
-            (true, verdict @ "degraded") => format!("\x1b[33m{verdict}\x1b[0m"),
-            (true, verdict) => format!("\x1b[31m{verdict}\x1b[0m"),
-        };
+    fn verdict_line(&self, page: Page) -> String {
+        let word = tinted(Tint::of_verdict(self.verdict), self.verdict, page);
         match self.explanation.as_str() {
             "" => format!("\n{word}\n"),
             explanation => format!("\n{word}: {explanation}\n"),

@@ -29,7 +29,7 @@ pub(super) fn columns(
     table.load_style(presets::NOTHING).set_header(header);
     table.add_rows(rows);
     let Some(width) = page.width.map(usize::from) else {
-        return fit(table, page);
+        return bold_header(fit(table, page), page);
     };
     let widths = table.column_max_content_widths();
     let needed = |left_out: &[&str]| -> usize {
@@ -49,8 +49,19 @@ pub(super) fn columns(
             column.set_constraint(ColumnConstraint::ContentWidth);
         }
     }
-    fit(table, page)
+    bold_header(fit(table, page), page)
 }
+
+/// The first line in bold, where that is seen.
+fn bold_header(text: String, page: Page) -> String {
+    match text.split_once('\n').filter(|_| page.color) {
+        Some((header, rows)) => format!("{BOLD}{header}{PLAIN}\n{rows}"),
+        None => text,
+    }
+}
+
+const BOLD: &str = "\x1b[1m";
+const PLAIN: &str = "\x1b[0m";
 
 /// Names beside their values.
 pub(super) fn pairs(page: Page, rows: Vec<(&str, String)>) -> String {
@@ -63,9 +74,45 @@ pub(super) fn pairs(page: Page, rows: Vec<(&str, String)>) -> String {
     fit(table, page)
 }
 
+/// A word of praise or blame in its colour, where that is seen.
+pub(super) fn tinted(tint: Tint, word: &str, page: Page) -> String {
+    let code = match tint {
+        Tint::Good => "32",
+        Tint::Doubtful => "33",
+        Tint::Bad => "31",
+    };
+    match page.color {
+        true => format!("\x1b[{code}m{word}{PLAIN}"),
+        false => word.to_owned(),
+    }
+}
+
+/// What a colour means.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub(super) enum Tint {
+    /// Green.
+    Good,
+    /// Yellow.
+    Doubtful,
+    /// Red.
+    Bad,
+}
+
+impl Tint {
+    /// The one for a verdict over a cluster.
+    pub(super) fn of_verdict(verdict: &str) -> Self {
+        match verdict {
+            "healthy" => Self::Good,
+            "degraded" => Self::Doubtful,
+            _ => Self::Bad,
+        }
+    }
+}
+
 /// Whether lines that were laid out without a width fit the page.
 pub(super) fn fits(text: &str, page: Page) -> bool {
-    let widest = text.lines().map(|line| line.chars().count()).max();
+    let seen = |line: &str| line.replace(BOLD, "").replace(PLAIN, "").chars().count();
+    let widest = text.lines().map(seen).max();
     page.width
         .is_none_or(|width| widest.unwrap_or(0) <= usize::from(width))
 }

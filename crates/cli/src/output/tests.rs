@@ -145,10 +145,10 @@ fn a_change_is_shown_as_the_golden_files_say() {
         revision: 41,
         problem: problem.map(str::to_owned),
     };
-    let changed = Changed {
-        outcome: Outcome::Added,
-        host: nas(),
-        done: Done {
+    let changed = Changed::new(
+        Outcome::Added,
+        nas(),
+        Done {
             published: Some(vec![
                 node("attic", PublicationState::Published, None),
                 node(
@@ -159,9 +159,23 @@ fn a_change_is_shown_as_the_golden_files_say() {
             ]),
             ..done()
         },
-    };
+    );
     assert_eq!(changed.table(PIPE), include_str!("golden/changed.txt"));
     assert_eq!(json(&changed), include_str!("golden/changed.json"));
+    let csv = changed.csv();
+    assert_eq!(csv[0].last().unwrap(), "published");
+    assert_eq!(csv[1].last().unwrap(), "attic=published shed=unreachable");
+}
+
+#[test]
+fn a_change_of_nothing_says_so() {
+    let same = Changed::new(Outcome::Unchanged, nas(), done());
+    let table = same.table(PIPE);
+    assert!(
+        table.starts_with("nothing changed: nas.lan 10.0.0.7 ("),
+        "{table}"
+    );
+    assert!(json(&same).contains("\"changed\": false"));
 }
 
 #[test]
@@ -185,11 +199,7 @@ fn every_report_is_valid_json_and_even_csv() {
     check(&Hosts(vec![nas(), printer()]));
     check(&OneHost(printer()));
     check(&status());
-    check(&Changed {
-        outcome: Outcome::Updated,
-        host: printer(),
-        done: done(),
-    });
+    check(&Changed::new(Outcome::Updated, printer(), done()));
     for done in [None, Some(done())] {
         check(&Deleted {
             id: None,
@@ -238,7 +248,14 @@ fn colours_are_for_those_who_see_them() {
         width: Some(200),
         color: true,
     };
-    assert!(status().table(color).contains("\x1b["));
+    let table = status().table(color);
+    assert!(table.starts_with("\x1b[1mNODE"), "{table}");
+    assert!(table.contains("\n\x1b[33mdegraded\x1b[0m: "), "{table}");
+    let hosts = Hosts(vec![nas()]).table(color);
+    assert!(hosts.starts_with("\x1b[1mADDRESS"), "{hosts}");
+    for report in [json(&status()), table::csv(&status().csv())] {
+        assert!(!report.contains('\x1b'));
+    }
     assert!(!status().table(PIPE).contains('\x1b'));
     let failure = Failure::usage("no");
     assert!(failure_as_text(&failure, true).contains("\x1b["));

@@ -107,3 +107,42 @@ fn what_nobody_acknowledged_is_not_noted_as_acknowledged() {
     assert_eq!(fs::read_to_string(acked).unwrap(), "");
     assert_eq!(node.hosts(), 1, "every attempt has the same request id");
 }
+
+#[test]
+fn a_run_that_every_node_refuses_ends_as_the_refusal() {
+    let place = Place::new();
+    let node = place.node();
+    node.mood(Mood::Forbids);
+    let load = ["bench", "--writers", "2", "--for", "100ms", "-f", "json"];
+    let ended = place.run(&[&node.address], &load);
+    ended.refused(6, "PERMISSION_DENIED");
+    assert!(ended.stderr.contains("viewer:alice"), "{}", ended.stderr);
+    assert!(ended.error()["hint"].as_str().unwrap().contains("editor"));
+}
+
+#[test]
+fn global_flags_stand_anywhere_and_flags_of_a_load_only_where_there_is_one() {
+    let place = Place::new();
+    let node = place.node();
+    let nodes = [node.address.as_str()];
+    for line in [
+        "-f json bench clean",
+        "bench -f json clean",
+        "bench clean -f json",
+        "bench --timeout 5s clean -f json",
+        "bench -f json generate --lines 3",
+        "bench disk --for 10ms --bytes 10 -f json",
+    ] {
+        let words: Vec<&str> = line.split(' ').collect();
+        let ended = place.run(&nodes, &words);
+        assert_eq!(ended.status, 0, "{line}: {}", ended.stderr);
+    }
+    for line in [
+        "bench --writers 3 clean -f json",
+        "bench clean --writers 3 -f json",
+        "bench --for 3s verify --acked acked -f json",
+    ] {
+        let words: Vec<&str> = line.split(' ').collect();
+        place.run(&nodes, &words).refused(2, "INVALID_ARGUMENT");
+    }
+}

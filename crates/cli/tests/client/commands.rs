@@ -66,6 +66,36 @@ fn a_host_is_added_found_changed_and_deleted() {
 }
 
 #[test]
+fn an_update_of_nothing_says_that_nothing_changed() {
+    let bench = Bench::new();
+    let id = bench.add("10.0.0.7", "nas.lan", "--tag home");
+    // By id too, and where the host is what changed last.
+    for named in ["nas.lan", id.as_str()] {
+        let line = format!("host update {named} --ip 10.0.0.7 --tag home");
+        let same = bench.run(&line).json();
+        assert_eq!(
+            (&same["changed"], &same["version"]),
+            (&json!(false), &json!("1"))
+        );
+        let said = bench.run(&format!("{line} -f table")).stdout;
+        assert!(
+            said.starts_with("nothing changed: nas.lan 10.0.0.7"),
+            "{said}"
+        );
+    }
+    let changed = bench.run("host update nas.lan --disable").json();
+    assert_eq!(changed["changed"], true);
+    let said = bench.run("host update nas.lan --enable -f table").stdout;
+    assert!(said.starts_with("updated nas.lan"), "{said}");
+    let row = bench.run("host update nas.lan --enable -f csv").stdout;
+    assert_eq!(
+        row.lines().next().unwrap().split(',').nth(10),
+        Some("changed")
+    );
+    assert!(row.contains(",false,"), "{row}");
+}
+
+#[test]
 fn an_empty_comment_clears_it() {
     let bench = Bench::new();
     bench.add("10.0.0.7", "nas.lan", "--comment attic");
@@ -227,6 +257,13 @@ fn waiting_names_every_node_and_fails_for_those_that_cannot_write() {
     assert_eq!(report["revision"], 2, "it is committed, and says so");
     assert_eq!(report["published"][1]["result"], "failed");
 
+    let ended = bench.run("host update b.lan --disable --wait -f csv");
+    assert!(
+        ended.stdout.ends_with(",attic=published cellar=failed\n"),
+        "{}",
+        ended.stdout
+    );
+
     let calls = bench.node.calls().len();
     let committed = bench.run("host add --ip 10.0.0.9 --hostname c.lan --wait=committed");
     assert!(committed.json().get("published").is_none());
@@ -382,4 +419,167 @@ fn completion_and_help_need_no_configuration() {
     }
     let ended = crate::run::run(nowhere, &["host", "list", "-f", "json"], b"");
     ended.refused(2, "CONFIG");
+}
+
+/// A shell that is not installed here says nothing about its script.
+#[test]
+fn completion_scripts_are_scripts_of_their_shells() {
+    let nowhere = std::path::Path::new("/nonexistent/client.toml");
+    let place = Place::new();
+    for (shell, check) in [("bash", "-n"), ("zsh", "-n"), ("fish", "--no-execute")] {
+        let script = crate::run::run(nowhere, &["completion", shell], b"").stdout;
+        for word in ["host", "import", "--request-id", "conflict"] {
+            let word = match shell {
+                "fish" => word.trim_start_matches("--"),
+                _ => word,
+            };
+            assert!(script.contains(word), "{shell}: {word}");
+        }
+        let path = place.write(shell, &script);
+        match std::process::Command::new(shell)
+            .arg(check)
+            .arg(&path)
+            .output()
+        {
+            Ok(checked) => assert!(
+                checked.status.success(),
+                "{shell}: {}",
+                String::from_utf8_lossy(&checked.stderr)
+            ),
+            Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => {
+                println!("not run: there is no {shell}");
+            }
+            Err(cause) => panic!("{shell}: {cause}"),
+        }
+    }
+    // bash is on every machine that runs these tests: what it completes is looked at.
+    let path = place.path("bash");
+    let ask = format!(
+        "source {} && COMP_WORDS=(router-hosts host im) COMP_CWORD=2 && _router__hosts router-hosts im host && echo ${{COMPREPLY[@]}}",
+        path.display()
+    );
+    let answered = std::process::Command::new("bash")
+        .args(["-c", &ask])
+        .output()
+        .unwrap();
+    assert_eq!(String::from_utf8_lossy(&answered.stdout), "import\n");
+}
+
+#[test]
+fn manual_pages_are_written_and_can_be_read() {
+    let place = Place::new();
+    let nowhere = std::path::Path::new("/nonexistent/client.toml");
+    let directory = place.path("man/man1");
+    let words = ["man", directory.to_str().unwrap(), "-f", "json"];
+    let written = crate::run::run(nowhere, &words, b"").json();
+    let files = written["files"].as_array().unwrap();
+    assert!(files.len() > 20, "{written}");
+    let page = fs::read_to_string(directory.join("router-hosts-host-add.1")).unwrap();
+    assert!(page.contains("Add a host"), "{page}");
+    // Whoever reads manuals with warnings sees none.
+    for file in files {
+        let file = file.as_str().unwrap();
+        let man = ["--warnings", "-E", "UTF-8", "-Tutf8", "-Z", "-l", file];
+        match std::process::Command::new("man").args(man).output() {
+            Ok(shown) => assert_eq!(
+                (
+                    shown.status.code(),
+                    String::from_utf8_lossy(&shown.stderr).as_ref()
+                ),
+                (Some(0), ""),
+                "{file}"
+            ),
+            Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => {
+                println!("not run: there is no man");
+                break;
+            }
+            Err(cause) => panic!("{cause}"),
+        }
+    }
+    let taken = place.write("taken", "a file");
+    let words = ["man", taken.to_str().unwrap(), "-f", "json"];
+    crate::run::run(nowhere, &words, b"").refused(1, "OUTPUT");
+}
+
+#[test]
+fn quiet_leaves_out_what_is_no_error_and_verbose_tells_what_is_tried() {
+    let bench = Bench::new();
+    let lines = "10.0.0.7 nas_1.lan\n";
+    bench.place.write("odd.hosts", lines);
+    let path = bench.place.path("odd.hosts");
+    let import = format!("host import {}", path.display());
+    let warned = bench.run(&format!("{import} -f json"));
+    assert!(warned.stderr.contains("warnings:"), "{}", warned.stderr);
+    for quiet in ["-q", "--quiet"] {
+        let ended = bench.run(&format!("{import} -f json {quiet}"));
+        assert_eq!((ended.status, ended.stderr.as_str()), (0, ""));
+    }
+    let down = crate::node::nobody();
+    let list = |flag: &[&str]| {
+        let words = [&["host", "list"], flag].concat();
+        bench
+            .place
+            .run(&[&down, &bench.node.address], &words)
+            .stderr
+    };
+    assert_eq!(list(&[]), "");
+    for verbose in ["-v", "--verbose"] {
+        let said = list(&[verbose]);
+        assert!(said.contains(&down) && said.contains("no answer"), "{said}");
+    }
+    assert!(list(&["-vv"]).contains(&bench.node.address));
+}
+
+#[test]
+fn flags_win_over_the_environment_and_the_environment_over_the_file() {
+    let bench = Bench::new();
+    let place = &bench.place;
+    place.configure(&[crate::node::nobody()]);
+    for (from, to) in [
+        ("client.pem", "own.pem"),
+        ("client.key", "own.key"),
+        ("ca.pem", "own-ca.pem"),
+    ] {
+        fs::rename(place.path(from), place.path(to)).unwrap();
+    }
+    let path = |name: &str| place.path(name).display().to_string();
+    let (cert, key, ca) = (path("own.pem"), path("own.key"), path("own-ca.pem"));
+    let config = path("client.toml");
+    let run = |environment: &[(&str, &str)], flags: &[&str]| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_router-hosts"));
+        let ended = command
+            .args(["host", "list", "--config", &config])
+            .args(flags)
+            .env_clear()
+            .envs(environment.iter().copied())
+            .output()
+            .unwrap();
+        (
+            ended.status.code(),
+            String::from_utf8(ended.stdout).unwrap(),
+        )
+    };
+    let files = ["--cert", &cert, "--key", &key, "--ca", &ca];
+    let server = ["--server", &bench.node.address];
+    assert_eq!(run(&[], &[]).0, Some(2), "the file names what is not there");
+    assert_eq!(
+        run(&[], &files).0,
+        Some(5),
+        "the file names a node that is down"
+    );
+    assert_eq!(
+        run(&[], &[&files[..], &server].concat()),
+        (Some(0), "[]\n".into())
+    );
+    let environment = [
+        ("ROUTER_HOSTS_SERVER", bench.node.address.as_str()),
+        ("ROUTER_HOSTS_CERT", &cert),
+        ("ROUTER_HOSTS_KEY", &key),
+        ("ROUTER_HOSTS_CA", &ca),
+        ("ROUTER_HOSTS_FORMAT", "table"),
+    ];
+    assert_eq!(run(&environment, &[]), (Some(0), "no hosts\n".into()));
+    assert_eq!(run(&environment, &["-f", "json"]), (Some(0), "[]\n".into()));
+    let down = crate::node::nobody();
+    assert_eq!(run(&environment, &["-s", &down]).0, Some(5));
 }

@@ -5,9 +5,11 @@
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "tests"
+    clippy::print_stdout,
+    reason = "tests, which say what was not run"
 )]
 
+mod bad_input;
 mod bench;
 mod commands;
 mod failover;

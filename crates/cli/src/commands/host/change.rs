@@ -7,6 +7,7 @@ use crate::commands::wait::Request;
 use crate::exit::{Exit, Failure};
 use crate::output::{Changed, Deleted, HostView, Outcome, Output};
 use hosts::{Aliases, Host, HostPatch, Hostname, NewHost, Revision, Tag, Tags};
+use proto::convert::Consistency;
 
 /// Adds a host.
 pub(super) async fn add(add: Add, client: &mut Client, output: &Output) -> Result<(), Failure> {
@@ -43,12 +44,28 @@ pub(super) async fn update(
     } = update;
     let patch = patch(fields)?;
     let request = Request::of(&change)?;
+    let before = version_before(client, &host).await?;
     let update = async |client: &mut Client, host: &hosts::HostRef| {
         let once = &request.once;
         client.update_host(host, &patch, if_version, once).await
     };
     let answer = resolve::change(client, &host, update).await?;
-    report(Outcome::Updated, answer, request, client, output).await
+    let outcome = match before == Some(answer.value.version) {
+        true => Outcome::Unchanged,
+        false => Outcome::Updated,
+    };
+    report(outcome, answer, request, client, output).await
+}
+
+/// The version of the host, which stays when an update changes nothing. None
+/// where it is not found: the update itself may have been made before, under
+/// the same request id, and have renamed it.
+async fn version_before(client: &mut Client, named: &HostRef) -> Result<Option<Revision>, Failure> {
+    match resolve::host(client, named, Consistency::Linearizable).await {
+        Ok(host) => Ok(Some(host.version)),
+        Err(failure) if matches!(failure.exit, Exit::NotFound | Exit::Usage) => Ok(None),
+        Err(failure) => Err(failure),
+    }
 }
 
 /// Which host to delete, and when not to.
@@ -107,11 +124,7 @@ async fn report(
     output: &Output,
 ) -> Result<(), Failure> {
     let (done, waited) = request.finish(client, revision).await?;
-    output.report(&Changed {
-        outcome,
-        host: HostView::from(&value),
-        done,
-    })?;
+    output.report(&Changed::new(outcome, HostView::from(&value), done))?;
     waited
 }
 
