@@ -4,7 +4,7 @@
 use std::{
     ffi::OsString,
     fs::{self, Permissions},
-    io::ErrorKind,
+    io::{self, ErrorKind, Write as _},
     os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink},
     os::unix::net::UnixListener,
     path::{Path, PathBuf},
@@ -97,11 +97,43 @@ fn owner_and_group_of_the_old_file_are_kept() {
 fn extended_attributes_are_kept_where_there_are_any() {
     let (_dir, path) = place();
     fs::write(&path, "old\n").unwrap();
-    if xattr::set(&path, "user.label", b"kept").is_err() {
-        return; // this file system has none
+    if let Err(cause) = xattr::set(&path, "user.label", b"kept") {
+        // `mounts` brings a file system that has them.
+        writeln!(io::stderr(), "not run: no attributes here: {cause}").unwrap();
+        return;
     }
     replace(&path, b"new\n").unwrap();
     assert_eq!(xattr::get(&path, "user.label").unwrap().unwrap(), b"kept");
+}
+
+#[test]
+fn what_somebody_else_has_written_meanwhile_is_not_overwritten() {
+    let (dir, path) = place();
+    let files = RealFiles::new();
+    fs::write(&path, "read\n").unwrap();
+    let read = files.mark(&path).unwrap();
+    fs::write(&path, "theirs\n").unwrap();
+    let refused = files
+        .replace(&path, b"ours\n", Over::Only(read))
+        .unwrap_err();
+    assert!(
+        matches!(refused, ReplaceError::Changed { .. }),
+        "{refused:?}"
+    );
+    let refused = files
+        .replace(&path, b"ours\n", Over::Only(None))
+        .unwrap_err();
+    assert!(
+        matches!(refused, ReplaceError::Changed { .. }),
+        "{refused:?}"
+    );
+    assert_eq!(fs::read(&path).unwrap(), b"theirs\n");
+    assert_eq!(names(dir.path()), ["hosts"]);
+    let read = files.mark(&path).unwrap();
+    files.replace(&path, b"ours\n", Over::Only(read)).unwrap();
+    fs::remove_file(&path).unwrap();
+    files.replace(&path, b"ours\n", Over::Only(None)).unwrap();
+    assert_eq!(fs::read(&path).unwrap(), b"ours\n");
 }
 
 #[test]

@@ -2,12 +2,20 @@
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
-    reason = "helpers of tests may fail loudly, too"
+    clippy::indexing_slicing,
+    clippy::explicit_write,
+    reason = "helpers of tests may fail loudly, too, and say so past the harness"
 )]
 
 mod block;
 mod disk;
+// The machine of the store's power cuts: a mount namespace and a file system
+// of its own for a test. Root only; see there.
+#[path = "../../../raft-store/tests/power_cut/machine.rs"]
+mod machine;
+mod mounts;
 mod pace;
+mod readers;
 mod restart;
 mod support;
 mod trouble;

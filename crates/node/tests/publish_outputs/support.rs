@@ -4,8 +4,9 @@
 use std::{path::Path, sync::Arc, time::Duration};
 
 use hosts::{
-    Address, Command, Comment, Decision, HostPatch, Hostname, NewHost, Outcome, Projection,
-    Revision, Stamp, Tag, Tags, Timestamp, View, decide, format::render::render,
+    Address, Command, Comment, ConflictMode, Decision, HostPatch, Hostname, NewHost, Outcome,
+    Projection, Revision, Stamp, Tag, Tags, Timestamp, View, decide,
+    format::{hosts_file, render::render},
 };
 use node::{
     identity::ClusterId,
@@ -36,6 +37,18 @@ impl History {
         while history.next < revision {
             history.add();
         }
+        history
+    }
+
+    /// A history with the hosts of a hosts file, in one change.
+    pub(crate) fn of_lines(text: &str) -> Self {
+        let rows = hosts_file::parse(text.as_bytes()).unwrap().rows;
+        let rows = rows.into_iter().map(|row| row.host).collect();
+        let mut history = Self::default();
+        history.accept(Command::ImportHosts {
+            rows,
+            mode: ConflictMode::Strict,
+        });
         history
     }
 
