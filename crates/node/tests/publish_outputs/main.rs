@@ -3,12 +3,12 @@
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
-    clippy::explicit_write,
-    reason = "helpers of tests may fail loudly, too, and say so past the harness"
+    reason = "helpers of tests may fail loudly, too"
 )]
 
 mod block;
 mod disk;
+mod lessons;
 // The machine of the store's power cuts: a mount namespace and a file system
 // of its own for a test. Root only; see there.
 #[path = "../../../raft-store/tests/power_cut/machine.rs"]

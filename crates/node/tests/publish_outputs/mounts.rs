@@ -10,7 +10,7 @@ use std::{
 };
 
 use crate::{
-    machine::{Machine, with_machine},
+    machine::{Machine, with_room},
     support::{History, Publisher, options},
 };
 use hosts::{Revision, format::block::append};
@@ -24,14 +24,22 @@ fn mount(arguments: &[&str], place: &Path) {
     assert!(status.success(), "{command:?}: {status}");
 }
 
-fn bind(file: &Path, over: &Path) {
+pub(crate) fn bind(file: &Path, over: &Path) {
     mount(&["--bind", file.to_str().unwrap()], over);
 }
 
-/// A new directory of the machine.
+/// Runs `body` in a mount namespace, with a file system of its own.
+pub(crate) fn with_machine(test: &str, body: impl FnOnce(&Machine)) {
+    with_room(test, |room| body(&Machine::new(room, "machine")));
+}
+
+/// An empty directory of the machine.
 fn room(machine: &Machine) -> PathBuf {
-    let room = machine.dir("room");
-    machine.empty(&room);
+    let room = machine.place("room");
+    if room.exists() {
+        fs::remove_dir_all(&room).unwrap();
+    }
+    fs::create_dir(&room).unwrap();
     room
 }
 

@@ -12,7 +12,7 @@ use std::{
 };
 
 use crate::{
-    machine::with_machine,
+    mounts::with_machine,
     support::{History, Publisher, options},
 };
 use hosts::format::{block, hosts_file};
@@ -141,7 +141,7 @@ fn glibc_and_musl_find_every_name_with_every_address() {
         return;
     }
     with_machine(name, |machine| {
-        let etc = Etc::in_room(&machine.dir("etc"));
+        let etc = Etc::in_room(&machine.place("etc"));
         machine.sync();
         let libcs = Libc::both(&etc.dir);
         for (set, text) in sets() {
@@ -193,7 +193,7 @@ fn musl_would_read_a_long_comment_as_a_line_and_forty_eight_addresses_a_name() {
         return;
     }
     with_machine(name, |machine| {
-        let etc = Etc::in_room(&machine.dir("etc"));
+        let etc = Etc::in_room(&machine.place("etc"));
         let [glibc, musl] = Libc::both(&etc.dir);
         // Without the bounds of the rendering: this is what they are for.
         etc.holds(records::misleading().as_bytes());
@@ -298,6 +298,7 @@ fn has(program: &str, arguments: &[&str]) -> bool {
         env::var_os(REQUIRED).is_none_or(|required| required != "1"),
         "{REQUIRED} is set, and {program} is missing"
     );
-    writeln!(io::stderr(), "not run: needs {program}").unwrap();
+    let mut said = io::stderr();
+    writeln!(said, "not run: needs {program}").unwrap();
     false
 }
