@@ -44,6 +44,9 @@ pub enum WriteError {
     /// No leader could be reached; nothing changed.
     #[error("no leader: {0}")]
     NoLeader(Missing),
+    /// The leader did not come to it in time; nothing changed.
+    #[error("the leader is busy: too much waits to be written, and nothing was changed")]
+    Busy,
     /// No log entries can carry the change; nothing changed.
     #[error(transparent)]
     TooLong(record::ChangeTooLong),
@@ -163,8 +166,9 @@ impl Router {
     /// The answer to what is asked, from whoever leads, before `deadline`.
     ///
     /// # Errors
-    /// [`WriteError`]; only [`WriteError::Unknown`] leaves open whether the
-    /// change takes effect, and repeating it with the same id is safe.
+    /// [`WriteError`]; only [`WriteError::Unknown`] and [`WriteError::Garbled`]
+    /// leave open whether the change takes effect, and repeating it with the
+    /// same id is safe.
     pub async fn write(&self, asked: Asked, deadline: Instant) -> Result<Answer, WriteError> {
         let mut encoded = None;
         let mut in_flight = false;
@@ -217,6 +221,9 @@ impl Router {
                             }
                             Ok(record::ForwardOutcome::TooLong(cause)) => {
                                 Attempt::Done(Err(WriteError::TooLong(cause)))
+                            }
+                            Ok(record::ForwardOutcome::Busy) => {
+                                return Err(gave_up(WriteError::Busy, in_flight, since));
                             }
                             Ok(record::ForwardOutcome::NotLeader) => Attempt::NotThere,
                             Ok(record::ForwardOutcome::Unknown) => Attempt::Unanswered,
@@ -280,6 +287,7 @@ impl Router {
             Err(ProposeError::NotLeader | ProposeError::Stopped) => {
                 record::ForwardOutcome::NotLeader
             }
+            Err(ProposeError::Busy) => record::ForwardOutcome::Busy,
             Err(ProposeError::TooLong(cause)) => record::ForwardOutcome::TooLong(cause),
             Err(ProposeError::Unknown) => record::ForwardOutcome::Unknown,
         }
@@ -333,6 +341,7 @@ impl Router {
             }
             Err(ProposeError::TooLong(cause)) => return Err(WriteError::TooLong(cause)),
             Err(ProposeError::NotLeader) => Attempt::NotThere,
+            Err(ProposeError::Busy) => return Err(WriteError::Busy),
             Err(ProposeError::Unknown) => Attempt::Unanswered,
             Err(ProposeError::Stopped) => return Err(WriteError::Stopped),
         })
@@ -450,9 +459,10 @@ impl std::fmt::Display for Missing {
 mod tests {
     use super::*;
 
-    fn ends() -> [WriteError; 3] {
+    fn ends() -> [WriteError; 4] {
         [
             WriteError::Stopped,
+            WriteError::Busy,
             WriteError::TooLong(record::ChangeTooLong { len: 1 << 30 }),
             WriteError::NoLeader(Missing {
                 unreachable: vec!["n2".into()],

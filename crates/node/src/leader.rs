@@ -8,6 +8,10 @@
 //! must not say "already exists". What was refused at apply, because another
 //! entry came between, is decided again.
 
+mod submission;
+
+pub use submission::{ProposeError, Proposer, Submission};
+
 use crate::{
     clock::Clock,
     lookout::Clocks,
@@ -15,9 +19,7 @@ use crate::{
     tasks::PartResult,
 };
 use futures::{StreamExt as _, future::BoxFuture, stream::FuturesUnordered};
-use hosts::{
-    Actor, Answer, Command, Decision, Fingerprint, Rejection, RequestId, Revision, Stamp, decide,
-};
+use hosts::{Answer, Decision, Stamp, decide};
 use openraft::{errors::ClientWriteError, raft::ClientWriteResult};
 use raft_store::{
     Applied,
@@ -25,58 +27,13 @@ use raft_store::{
     raft::{CommittedLeaderId, EncodedProposal, Response, TypeConfig},
     record,
 };
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
-};
+use std::sync::Arc;
+use submission::Pending;
 use tokio::{
-    sync::{mpsc, oneshot, watch},
-    time::Instant,
+    sync::{mpsc, watch},
+    time::{Instant, timeout_at},
 };
 use tokio_util::sync::CancellationToken;
-
-/// A command on its way into the log.
-#[derive(Debug)]
-pub struct Submission {
-    /// What is asked for.
-    pub command: Arc<Command>,
-    /// Who asks, from the certificate.
-    pub by: Actor,
-    /// The client's id for it: applied once, however often it comes.
-    pub request: RequestId,
-    /// Where the log stood before it was first sent, as far as that is known.
-    pub since: Option<Revision>,
-    /// Of the request as its caller made it; `None`: that of the command.
-    pub fingerprint: Option<Fingerprint>,
-    /// When nobody waits for the answer any more.
-    pub deadline: Instant,
-}
-
-/// Why there is no answer from this node's leadership.
-#[derive(Debug, thiserror::Error)]
-pub enum ProposeError {
-    /// This node does not lead; nothing was appended.
-    #[error("this node does not lead")]
-    NotLeader,
-    /// The command is refused, and a majority agrees that it is.
-    #[error(transparent)]
-    Rejected(Rejection),
-    /// No entries can carry the change; nothing was appended.
-    #[error(transparent)]
-    TooLong(record::ChangeTooLong),
-    /// It was handed to Raft, and no answer came: it may yet take effect.
-    #[error("leadership was lost while the change was in flight")]
-    Unknown,
-    /// The node is stopping, or its log has failed.
-    #[error("the node is stopping")]
-    Stopped,
-}
-
-/// Where submissions are handed in.
-#[derive(Clone, Debug)]
-pub struct Proposer {
-    queue: mpsc::Sender<Pending>,
-}
 
 /// The proposing task of one node.
 pub struct Leader {
@@ -85,81 +42,32 @@ pub struct Leader {
     clock: Arc<dyn Clock>,
     clocks: watch::Receiver<Clocks>,
     queue: mpsc::Receiver<Pending>,
-    in_flight: FuturesUnordered<BoxFuture<'static, Landed>>,
+    in_flight: FuturesUnordered<BoxFuture<'static, Returned>>,
 }
 
-/// What exists only while this node leads, and goes with its term.
+/// The proof that this node leads, made for one command: what is proposed with
+/// it counts in this term only.
 #[derive(Clone, Copy, Debug)]
 struct Leadership {
     term: u64,
 }
 
-#[derive(Debug)]
-struct Pending {
-    submission: Submission,
-    /// Set by whoever comes first: the leader when it hands the change to
-    /// Raft, or the caller when it gives up. Who gave up in time was refused;
-    /// after that the outcome is open until it is answered.
-    claimed: Arc<AtomicBool>,
-    /// It was the leader.
-    handed_over: bool,
-    /// A read index has been reached since the command came: an answer that
-    /// changes nothing is true now.
-    confirmed: bool,
-    answer: oneshot::Sender<Result<Answer, ProposeError>>,
-}
-
-/// A submission that came back from Raft.
-struct Landed {
+/// A submission that Raft gives back.
+struct Returned {
     pending: Pending,
-    outcome: Outcome,
+    with: FromRaft,
 }
 
-enum Outcome {
+/// What Raft says.
+enum FromRaft {
     Written(ClientWriteResult<TypeConfig>),
     Confirmed(Result<(), ReadIndexError>),
-    RaftGone,
+    Gone,
 }
 
-/// Submissions that wait to be decided. More than the log can take in a
-/// moment would only wait longer.
-const QUEUE_MAX: usize = 1024;
-
-/// Submissions that wait for their commit; each holds its command.
+/// Submissions that wait for their commit. Raft holds them for as long as it
+/// has not answered, so a place is not free before that, whoever has given up.
 const IN_FLIGHT_MAX: usize = 4096;
-
-impl Proposer {
-    /// Hands `submission` in and waits for its outcome, not beyond its deadline.
-    ///
-    /// # Errors
-    /// [`ProposeError::Unknown`] also when the deadline passes, or the leader
-    /// ends, after the change was handed to Raft.
-    pub async fn propose(&self, submission: Submission) -> Result<Answer, ProposeError> {
-        let deadline = submission.deadline;
-        let (answer, answered) = oneshot::channel();
-        let claimed = Arc::new(AtomicBool::new(false));
-        let pending = Pending {
-            submission,
-            claimed: Arc::clone(&claimed),
-            handed_over: false,
-            confirmed: false,
-            answer,
-        };
-        match tokio::time::timeout_at(deadline, self.queue.send(pending)).await {
-            Ok(Ok(())) => {}
-            Ok(Err(_)) => return Err(ProposeError::Stopped),
-            // Never handed in, so never appended.
-            Err(_) => return Err(ProposeError::NotLeader),
-        }
-        let answer = tokio::time::timeout_at(deadline, answered).await;
-        match answer {
-            Ok(Ok(result)) => result,
-            _ if claimed.swap(true, Ordering::AcqRel) => Err(ProposeError::Unknown),
-            Ok(Err(_)) => Err(ProposeError::Stopped),
-            Err(_) => Err(ProposeError::NotLeader),
-        }
-    }
-}
 
 impl Leader {
     /// The task, and where to hand submissions in.
@@ -170,7 +78,7 @@ impl Leader {
         clock: Arc<dyn Clock>,
         clocks: watch::Receiver<Clocks>,
     ) -> (Self, Proposer) {
-        let (sender, queue) = mpsc::channel(QUEUE_MAX);
+        let (proposer, queue) = Proposer::new();
         let in_flight = FuturesUnordered::new();
         (
             Self {
@@ -181,7 +89,7 @@ impl Leader {
                 queue,
                 in_flight,
             },
-            Proposer { queue: sender },
+            proposer,
         )
     }
 
@@ -201,9 +109,9 @@ impl Leader {
     async fn serve(&mut self) -> PartResult {
         loop {
             tokio::select! {
-                Some(landed) = self.in_flight.next() => self.land(landed).await?,
+                Some(returned) = self.in_flight.next() => self.returned(returned).await?,
                 pending = self.queue.recv(), if self.in_flight.len() < IN_FLIGHT_MAX => match pending {
-                    Some(pending) => self.take(pending).await?,
+                    Some(pending) => self.decide(pending).await?,
                     None => return Ok(()),
                 },
             }
@@ -211,9 +119,9 @@ impl Leader {
     }
 
     /// Decides one command on the projection as it is now.
-    async fn take(&mut self, pending: Pending) -> PartResult {
+    async fn decide(&mut self, pending: Pending) -> PartResult {
         if pending.submission.deadline <= Instant::now() {
-            return reply(pending, Err(ProposeError::NotLeader));
+            return reply(pending, Err(ProposeError::Busy));
         }
         let Some(leadership) = Leadership::current(&self.raft) else {
             return reply(pending, Err(ProposeError::NotLeader));
@@ -259,7 +167,7 @@ impl Leader {
     async fn propose(
         &mut self,
         leadership: Leadership,
-        mut pending: Pending,
+        pending: Pending,
         change: &hosts::Change,
     ) -> PartResult {
         let parts = self.clock.seed();
@@ -268,10 +176,9 @@ impl Leader {
                 Ok(proposals) => proposals,
                 Err(cause) => return reply(pending, Err(ProposeError::TooLong(cause))),
             };
-        if !pending.handed_over && pending.claimed.swap(true, Ordering::AcqRel) {
+        if !pending.stage.hand_to_raft() {
             return Ok(()); // Its caller was told that nothing happened.
         }
-        pending.handed_over = true;
         let (responder, written) = openraft::impls::ProgressResponder::complete_only();
         let mut responder = Some(responder);
         let last = proposals.len().saturating_sub(1);
@@ -286,11 +193,11 @@ impl Leader {
             }
         }
         self.in_flight.push(Box::pin(async move {
-            let outcome = match written.await {
-                Ok(result) => Outcome::Written(result),
-                Err(_) => Outcome::RaftGone,
+            let with = match written.await {
+                Ok(result) => FromRaft::Written(result),
+                Err(_) => FromRaft::Gone,
             };
-            Landed { pending, outcome }
+            Returned { pending, with }
         }));
         Ok(())
     }
@@ -298,6 +205,7 @@ impl Leader {
     /// Waits until a majority has confirmed this leader and all it had
     /// committed is applied; then the command is decided again.
     fn confirm(&self, pending: Pending) {
+        pending.stage.confirming();
         let (raft, mut applied) = (self.raft.clone(), self.applied.clone());
         self.in_flight.push(Box::pin(async move {
             let confirmed = async {
@@ -310,38 +218,35 @@ impl Leader {
                     Err(_) => Err(ReadIndexError::Stopped),
                 }
             };
-            let outcome = Outcome::Confirmed(confirmed.await);
-            Landed { pending, outcome }
+            let deadline = pending.submission.deadline;
+            let confirmed = timeout_at(deadline, confirmed).await;
+            let with = FromRaft::Confirmed(confirmed.unwrap_or(Err(ReadIndexError::NoQuorum)));
+            Returned { pending, with }
         }));
     }
 
-    async fn land(
-        &mut self,
-        Landed {
-            mut pending,
-            outcome,
-        }: Landed,
-    ) -> PartResult {
-        let error = match outcome {
-            Outcome::Written(Ok(written)) => match written.data {
+    /// Answers with what Raft says, or decides again.
+    async fn returned(&mut self, Returned { mut pending, with }: Returned) -> PartResult {
+        let error = match with {
+            FromRaft::Written(Ok(written)) => match written.data {
                 Response::Answered(answer) => return reply(pending, Ok(answer)),
                 Response::Refused(rejection) => {
                     tracing::debug!(%rejection, "refused at apply, decided again");
                     pending.confirmed = false;
-                    return self.take(pending).await;
+                    return self.decide(pending).await;
                 }
                 // Void parts or another term: it left no trace.
                 Response::WrongTerm => ProposeError::NotLeader,
                 Response::None => return Err("a change was answered with nothing".into()),
             },
-            Outcome::Written(Err(ClientWriteError::ForwardToLeader(_))) => ProposeError::NotLeader,
-            Outcome::Written(Err(_)) | Outcome::RaftGone => ProposeError::Unknown,
-            Outcome::Confirmed(Ok(())) => {
+            FromRaft::Written(Err(ClientWriteError::ForwardToLeader(_))) => ProposeError::NotLeader,
+            FromRaft::Written(Err(_)) | FromRaft::Gone => ProposeError::Unknown,
+            FromRaft::Confirmed(Ok(())) => {
                 pending.confirmed = true;
-                return self.take(pending).await;
+                return self.decide(pending).await;
             }
-            Outcome::Confirmed(Err(ReadIndexError::Stopped)) => ProposeError::Stopped,
-            Outcome::Confirmed(Err(_)) => ProposeError::NotLeader,
+            FromRaft::Confirmed(Err(ReadIndexError::Stopped)) => ProposeError::Stopped,
+            FromRaft::Confirmed(Err(_)) => ProposeError::NotLeader,
         };
         reply(pending, Err(error))
     }
@@ -356,8 +261,7 @@ impl Leadership {
 }
 
 fn reply(pending: Pending, result: Result<Answer, ProposeError>) -> PartResult {
-    // Whoever asked may have gone; the change stands all the same.
-    let _unread = pending.answer.send(result);
+    pending.reply(result);
     Ok(())
 }
 

@@ -267,7 +267,7 @@ mod tests {
         ] {
             assert_eq!(trouble(&said(code, reason), true), None, "{reason}");
         }
-        for reason in ["NO_LEADER", "NO_QUORUM", "SHUTTING_DOWN"] {
+        for reason in ["NO_LEADER", "NO_QUORUM", "BUSY", "SHUTTING_DOWN"] {
             let answer = trouble(&said(Code::Unavailable, reason), true);
             assert!(matches!(answer, Some(Trouble::NotNow(_))), "{reason}");
         }

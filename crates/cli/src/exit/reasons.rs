@@ -93,6 +93,11 @@ pub(super) const ANSWERED: &[Row] = &[
     NO_LEADER,
     row("NO_QUORUM", Exit::Unavailable, SEE_STATUS),
     row(
+        "BUSY",
+        Exit::Unavailable,
+        "wait a moment and run the command again",
+    ),
+    row(
         "BEHIND",
         Exit::Unavailable,
         "ask another node, or read with --consistency local",

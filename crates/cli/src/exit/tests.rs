@@ -23,6 +23,7 @@ fn every_reason_has_its_exit_status() {
         ("PERMISSION_DENIED", 6),
         ("NO_LEADER", 5),
         ("NO_QUORUM", 5),
+        ("BUSY", 5),
         ("BEHIND", 5),
         ("SHUTTING_DOWN", 5),
         ("OUTCOME_UNKNOWN", 7),

@@ -114,6 +114,7 @@ pub fn write_failed(error: &WriteError) -> Status {
     match error {
         WriteError::Rejected(rejection) => rejected(rejection),
         WriteError::NoLeader(_) => refused(Code::Unavailable, "NO_QUORUM", error),
+        WriteError::Busy => refused(Code::Unavailable, "BUSY", error),
         WriteError::TooLong(_) => too_large(error),
         // Never UNAVAILABLE: clients repeat that without a thought.
         WriteError::Unknown { since } => {

@@ -19,6 +19,8 @@ pub enum ForwardOutcome {
     TooLong(ChangeTooLong),
     /// The node does not lead; nothing was appended.
     NotLeader,
+    /// The leader did not come to it in time; nothing was appended.
+    Busy,
     /// It was appended, and nobody can say yet whether it takes effect.
     Unknown,
 }
@@ -33,6 +35,7 @@ pub fn encode_forward_outcome(outcome: &ForwardOutcome) -> Bytes {
         }
         ForwardOutcome::NotLeader => OutcomeShape::NotLeader(true),
         ForwardOutcome::Unknown => OutcomeShape::Unknown(true),
+        ForwardOutcome::Busy => OutcomeShape::Busy(true),
     };
     encoded(&OutcomeRecord {
         outcome: Some(outcome),
@@ -54,13 +57,14 @@ pub fn decode_forward_outcome(bytes: &Bytes) -> Result<ForwardOutcome, DecodeErr
             }),
             OutcomeShape::NotLeader(_) => ForwardOutcome::NotLeader,
             OutcomeShape::Unknown(_) => ForwardOutcome::Unknown,
+            OutcomeShape::Busy(_) => ForwardOutcome::Busy,
         },
     )
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
 struct OutcomeRecord {
-    #[prost(oneof = "OutcomeShape", tags = "1, 2, 3, 4, 5")]
+    #[prost(oneof = "OutcomeShape", tags = "1, 2, 3, 4, 5, 6")]
     outcome: Option<OutcomeShape>,
 }
 
@@ -76,6 +80,8 @@ enum OutcomeShape {
     Unknown(bool),
     #[prost(uint64, tag = "5")]
     TooLong(u64),
+    #[prost(bool, tag = "6")]
+    Busy(bool),
 }
 
 #[cfg(test)]
@@ -95,6 +101,7 @@ mod tests {
             ForwardOutcome::TooLong(ChangeTooLong { len: 1 << 30 }),
             ForwardOutcome::NotLeader,
             ForwardOutcome::Unknown,
+            ForwardOutcome::Busy,
         ];
         for outcome in outcomes {
             let bytes = encode_forward_outcome(&outcome);

@@ -450,6 +450,7 @@ fn outcomes_of_forwarded_commands_keep_their_bytes() {
         ),
         ("forward_not_leader", ForwardOutcome::NotLeader),
         ("forward_unknown", ForwardOutcome::Unknown),
+        ("forward_busy", ForwardOutcome::Busy),
     ] {
         frozen(
             name,
