@@ -157,6 +157,7 @@ fn a_name_of_several_hosts_is_refused_with_their_ids() {
     }
 }
 
+/// In the earlier server a delete of what was gone failed, and whoever waited for it waited for ever.
 #[test]
 fn what_is_not_there_exits_with_4_unless_that_is_fine() {
     let bench = Bench::new();

@@ -10,6 +10,7 @@
 mod clocks;
 mod disks;
 mod imports;
+mod lessons;
 mod once;
 mod peers;
 mod quorum;
