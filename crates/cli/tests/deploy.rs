@@ -62,6 +62,32 @@ fn the_example_of_dnsmasq_and_that_of_its_node_agree() {
     }
 }
 
+/// The lesson: an example that the program itself refused, because nothing ever loaded it.
+#[test]
+fn lesson_188_every_example_configuration_is_taken() {
+    let mut taken = Vec::new();
+    for entry in fs::read_dir(deploy()).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        if !name.ends_with(".toml") {
+            continue;
+        }
+        if name.starts_with("client") {
+            succeeds(&["config", "show", "-c", &name]);
+        } else {
+            // All of it is read before the first certificate is, and those are not here.
+            let checked = run(&["config", "check", "--node", &name, "-f", "json"]);
+            let errors = String::from_utf8_lossy(&checked.stderr);
+            assert!(
+                errors.contains("cannot read") && errors.contains(".pem"),
+                "{name}: {errors}"
+            );
+        }
+        taken.push(name);
+    }
+    taken.sort();
+    assert_eq!(taken, ["client.toml", "node.toml"], "one more to look at");
+}
+
 #[test]
 fn the_systemd_unit_starts_and_checks_what_there_is() {
     const PROGRAM: &str = "/usr/bin/router-hosts ";

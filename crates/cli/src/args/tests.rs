@@ -127,7 +127,7 @@ fn examples_in_help_are_of_this_program() {
 
 /// The lesson: documents of an earlier version named commands and flags that did not exist.
 #[test]
-fn documents_name_only_commands_that_exist() {
+fn lesson_docs_documents_name_only_commands_that_exist() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let mut read = 0;
     let mut folders = vec![

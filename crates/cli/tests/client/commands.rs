@@ -584,3 +584,36 @@ fn flags_win_over_the_environment_and_the_environment_over_the_file() {
     let down = crate::node::nobody();
     assert_eq!(run(&environment, &["-s", &down]).0, Some(5));
 }
+
+/// The lesson: keys that were taken and never read.
+#[test]
+fn lesson_config_every_key_of_the_client_has_an_effect() {
+    let bench = Bench::new();
+    let whole = format!(
+        "server = ['{}']\ncert = 'client.pem'\nkey = 'client.key'\nca = 'ca.pem'\nformat = 'csv'\n",
+        bench.node.address
+    );
+    let list = |text: &str| {
+        let config = bench.place.write("keys.toml", text);
+        let ended = crate::run::run(&config, &["host", "list"], b"");
+        (ended.status, ended.stdout)
+    };
+    let with_all = list(&whole);
+    assert_eq!(with_all.0, 0);
+    assert!(with_all.1.starts_with("id,ip_address,"), "{}", with_all.1);
+    for line in whole.lines() {
+        let without = whole.replace(&format!("{line}\n"), "");
+        assert_ne!(list(&without), with_all, "{line}");
+    }
+    // As many keys as the program knows of.
+    let config = bench.place.write("keys.toml", "colour = 1");
+    let said = crate::run::run(&config, &["config", "show"], b"").stderr;
+    let known = said
+        .split("known keys are ")
+        .nth(1)
+        .unwrap()
+        .lines()
+        .next()
+        .unwrap();
+    assert_eq!(known.split(", ").count(), whole.lines().count(), "{said}");
+}

@@ -1,8 +1,9 @@
 //! TLS that is refused says why, and exits with 6.
 
 use crate::node::Node;
-use crate::pki::{Authority, When};
+use crate::pki::{Authority, Pair, When};
 use crate::run::{Ended, Place};
+use std::collections::BTreeSet;
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -120,6 +121,53 @@ fn a_client_certificate_of_an_unknown_ca_is_named() {
     place.become_client(&Authority::new().client(When::Now));
     let node = place.node();
     refused(&list(&place, &node), "TLS_UNKNOWN_CA", &["client.pem"]);
+}
+
+/// The lesson: every fault of TLS was reported as a server that cannot be reached, and people looked at cables.
+#[test]
+fn lesson_249_faults_of_tls_are_told_apart_from_a_node_that_is_down() {
+    let place = Place::new();
+    let own = &place.authority;
+    let other = Authority::new();
+    let good = own.node(&NAMES, When::Now);
+    let node = |pair: &Pair, ca: &Authority| Node::start(pair, &ca.pem);
+    let nodes = [
+        (node(&other.node(&NAMES, When::Now), own), "TLS_UNKNOWN_CA"),
+        (node(&own.node(&NAMES, When::Before), own), "TLS_EXPIRED"),
+        (
+            node(&own.node(&NAMES, When::After), own),
+            "TLS_NOT_YET_VALID",
+        ),
+        (
+            node(&own.node(&["attic.lan"], When::Now), own),
+            "TLS_WRONG_NAME",
+        ),
+        // It is the node that does not trust us.
+        (node(&good, &other), "TLS_UNKNOWN_CA"),
+    ];
+    let (mut messages, mut hints) = (BTreeSet::new(), BTreeSet::new());
+    for (node, reason) in &nodes {
+        let ended = list(&place, node);
+        ended.refused(6, reason);
+        let error = ended.error();
+        let message = error["message"].as_str().unwrap();
+        assert!(!message.contains("no node answers"), "{message}");
+        messages.insert(message.replace(&node.address, ""));
+        hints.insert(error["hint"].as_str().unwrap().to_owned());
+    }
+    assert_eq!(
+        (messages.len(), hints.len()),
+        (5, 5),
+        "{messages:?} {hints:?}"
+    );
+    let down = place.run(&[&crate::node::nobody()], &["host", "list", "-f", "json"]);
+    down.refused(5, "UNAVAILABLE");
+    assert!(!down.stderr.contains("TLS"), "{}", down.stderr);
+    // A node that is down beside one that is not trusted does not hide it.
+    let (first, _) = &nodes[0];
+    let both = [crate::node::nobody(), first.address.clone()];
+    let ended = place.run(&[&both[0], &both[1]], &["host", "list", "-f", "json"]);
+    ended.refused(6, "TLS_UNKNOWN_CA");
 }
 
 #[test]
