@@ -181,11 +181,32 @@ mod tests {
         assert_eq!(default.first().unwrap().timeout, Duration::from_secs(30));
     }
 
+    /// A hook whose command, with what follows it, is `rest`.
+    fn one(name: &str, rest: &str) -> String {
+        format!("[[hooks.on_success]]\nname = \"{name}\"\ncommand = \"{rest}\n")
+    }
+
+    #[test]
+    fn what_is_just_within_the_limits_is_taken() {
+        let most: String = (0..limits::HOOKS_MAX)
+            .map(|n| one(&n.to_string(), "true\""))
+            .collect();
+        for text in [
+            most,
+            one(&"n".repeat(64), "true\""),
+            one(
+                "a",
+                &format!("{}\"", "x".repeat(limits::HOOK_COMMAND_BYTES_MAX)),
+            ),
+            one("a", "true\"\ntimeout = \"100ms\""),
+            one("a", "true\"\ntimeout = \"10m\""),
+        ] {
+            assert!(!hooks(&text).unwrap().is_empty(), "{text}");
+        }
+    }
+
     #[test]
     fn every_fault_names_its_key() {
-        let one = |name: &str, rest: &str| {
-            format!("[[hooks.on_success]]\nname = \"{name}\"\ncommand = \"{rest}\n")
-        };
         let long = format!("{}\"", "x".repeat(limits::HOOK_COMMAND_BYTES_MAX + 1));
         for (text, words) in [
             (
@@ -197,6 +218,7 @@ mod tests {
                 "did you mean `on_success`",
             ),
             (one("", "true\""), "1 to 64 visible"),
+            (one(&"n".repeat(65), "true\""), "1 to 64 visible"),
             (one("a b", "true\""), "1 to 64 visible"),
             (one("a", " \""), "hooks.on_success: `a`: the command is"),
             (one("a", "\\u0000\""), "the command is"),
