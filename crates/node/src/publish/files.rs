@@ -169,6 +169,11 @@ pub enum ReplaceError {
 }
 
 impl ReplaceError {
+    /// Whether the old file is there as it was.
+    pub(super) fn left_the_old(&self) -> bool {
+        !matches!(self, Self::Torn { .. } | Self::SyncDirectory { .. })
+    }
+
     /// What failed, why, and what the operator can do: one line.
     #[must_use]
     pub fn report(&self) -> String {

@@ -202,7 +202,10 @@ impl Attempt {
             Some(kept.map_err(Refused::Copy)?)
         };
         let replaced = self.files.replace(&self.path, &bytes, Over::Only(mark));
-        if replaced.is_err() && copy.is_some() {
+        if let Err(refused) = &replaced
+            && copy.is_some()
+            && refused.left_the_old()
+        {
             // Without a block to go with it, the copy would say that one was taken away.
             let removed = self.files.remove_copy(&self.path);
             removed.map_err(|cause| PresentError::Read {

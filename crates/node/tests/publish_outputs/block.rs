@@ -1,7 +1,12 @@
 //! The block in a file that others write, too: their bytes stay, ours are
 //! kept right, and what is no block any more is left alone and told.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{
+    io::{self, ErrorKind, Read},
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use crate::support::{CLUSTER, History, Publisher, options, pass};
 use hosts::{
@@ -13,7 +18,9 @@ use hosts::{
 };
 use node::{
     identity::ClusterId,
-    publish::{Files as _, Mode, PublishOptions, memory::MemoryFiles},
+    publish::{
+        FileMark, Files, Mode, Over, PublishOptions, ReplaceError, Replaced, memory::MemoryFiles,
+    },
 };
 
 const PATH: &str = "/etc/hosts";
@@ -247,7 +254,7 @@ async fn a_process_that_ends_between_the_copy_and_the_block_is_no_loss() {
 #[tokio::test(start_paused = true)]
 async fn a_full_disk_at_the_first_block_is_tried_again() {
     let (files, history) = (with(SYSTEM), History::of(2));
-    files.fail(std::io::ErrorKind::StorageFull, 3);
+    files.fail(ErrorKind::StorageFull, 3);
     let mut publisher = start(&files, &history);
     let error = publisher.until_failed().await;
     assert!(error.contains("free space"), "{error}");
@@ -265,15 +272,35 @@ async fn a_full_disk_at_the_first_block_is_tried_again() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_first_block_that_tears_the_file_leaves_the_copy() {
+    let torn = Arc::new(Tears(MemoryFiles::new()));
+    torn.0.put(Path::new(PATH), SYSTEM.as_bytes());
+    let mut publisher = Publisher::start_with(torn.clone(), in_block(), &History::of(2));
+    let copy = |error: &str| {
+        let copy = torn.copy_of(Path::new(PATH)).unwrap().expect("a copy");
+        assert_eq!(torn.0.bytes(&copy).unwrap(), SYSTEM.as_bytes(), "{error}");
+        copy
+    };
+    copy(&publisher.until_failed().await);
+    // What is left of the file is no place for a block; the report names the copy.
+    pass(Duration::from_secs(60)).await;
+    let error = publisher.now().error.unwrap();
+    assert!(error.contains(copy(&error).to_str().unwrap()), "{error}");
+    publisher.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn nothing_below_the_revision_of_the_block_is_written() {
     let newest = History::of(9);
     let file = append(SYSTEM.as_bytes(), &newest.rendered());
     let whole = newest.rendered();
+    let no_localhost = append(b"10.9.9.9 theirs.lan\n", &whole);
     // The block, and a whole file from before the mode was changed, in both modes.
     for (present, mode) in [
         (&file, Mode::Block),
         (&whole, Mode::Block),
         (&whole, Mode::Whole),
+        (&no_localhost, Mode::Whole),
     ] {
         let files = Arc::new(MemoryFiles::new());
         files.put(Path::new(PATH), present);
@@ -325,6 +352,31 @@ async fn the_floor_holds_for_a_block_whose_markers_come_back_later() {
         assert_eq!(text(&files), newest);
         publisher.stop().await;
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_floor_holds_for_a_block_that_comes_after_the_first_look() {
+    let newest = append(SYSTEM.as_bytes(), &History::of(9).rendered());
+    let newest = String::from_utf8(newest).unwrap();
+    let (files, mut history) = (with(SYSTEM), History::default());
+    let mut publisher = start(&files, &history);
+    pass(Duration::from_secs(60)).await;
+    // As a copy of another node's file.
+    files.put(Path::new(PATH), newest.as_bytes());
+    for _ in 0..5 {
+        history.add();
+        publisher.feed(&history);
+        pass(Duration::from_secs(1)).await;
+        assert_eq!(text(&files), newest);
+    }
+    assert_eq!(publisher.now().revision, Revision::new(9));
+    while history.projection.revision() < Revision::new(10) {
+        history.add();
+    }
+    publisher.feed(&history);
+    publisher.until_at(Revision::new(10)).await;
+    assert_eq!(inside(&files), history.rendered());
+    publisher.stop().await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -406,4 +458,42 @@ async fn every_version_of_the_block_is_whole_and_none_goes_back() {
         last = revision;
     }
     assert_eq!(last, history.projection.revision().get());
+}
+
+/// Files that are overwritten in place on a disk that fails half-way.
+#[derive(Debug)]
+struct Tears(MemoryFiles);
+
+impl Files for Tears {
+    fn clean(&self, path: &Path) -> io::Result<usize> {
+        self.0.clean(path)
+    }
+
+    fn mark(&self, path: &Path) -> io::Result<Option<FileMark>> {
+        self.0.mark(path)
+    }
+
+    fn open(&self, path: &Path) -> io::Result<Option<Box<dyn Read + Send>>> {
+        self.0.open(path)
+    }
+
+    fn replace(&self, path: &Path, bytes: &[u8], _over: Over) -> Result<Replaced, ReplaceError> {
+        self.0.put(path, &bytes[..20]);
+        Err(ReplaceError::Torn {
+            path: path.to_owned(),
+            cause: ErrorKind::StorageFull.into(),
+        })
+    }
+
+    fn copy_of(&self, path: &Path) -> io::Result<Option<PathBuf>> {
+        self.0.copy_of(path)
+    }
+
+    fn keep_copy(&self, path: &Path, bytes: &[u8]) -> Result<PathBuf, ReplaceError> {
+        self.0.keep_copy(path, bytes)
+    }
+
+    fn remove_copy(&self, path: &Path) -> io::Result<()> {
+        self.0.remove_copy(path)
+    }
 }
