@@ -1,4 +1,5 @@
 //! The state at one applied entry, as it is published, stored and snapshot.
+//! `state_machine` publishes each as the newest value of a `watch`.
 
 use std::sync::Arc;
 

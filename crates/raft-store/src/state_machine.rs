@@ -1,9 +1,11 @@
 //! Applies committed entries: decode, `Projection::apply`, store, publish.
 //!
-//! No rule of its own. A refused change alters nothing, on every node alike;
-//! an entry that cannot be read stops the node. Entries are published some at
-//! a time, and only then are their proposers answered: who is told "done"
-//! finds it done.
+//! What a change may do is decided in `hosts`; here only, whether its entry
+//! counts: it was decided in the term of its entry, and the parts it came in
+//! are whole. A refused or void change alters nothing, on every node alike; an
+//! entry that cannot be read stops the node. Entries are published some at a
+//! time, and only then are their proposers answered: who is told "done" finds
+//! it done.
 
 use std::collections::BTreeSet;
 use std::io;
