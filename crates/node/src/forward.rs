@@ -1,10 +1,13 @@
 //! Every write and every linearizable read finds the leader here.
 //!
 //! A follower hands a command to the leader with the caller's identity, one
-//! hop at the most. Around elections it tries again, which is safe: a request
-//! id is applied once, and each attempt says since when there may have been
-//! others. What was never appended is refused as unavailable; what may have
-//! been is never called refused, but unknown.
+//! hop at the most: it comes in there as [`Router::write_here`]. The leader's
+//! own commands pass here, too. Around elections it tries again, which is
+//! safe: a request id is applied once, and each attempt says since when there
+//! may have been others. What was never appended is refused as unavailable;
+//! what may have been is never called refused, but unknown.
+
+mod patience;
 
 use crate::{
     leader::{ProposeError, Proposer, Submission},
@@ -13,14 +16,9 @@ use crate::{
 };
 use hosts::{Actor, Answer, Command, Fingerprint, Rejection, RequestId, Revision};
 use openraft::async_runtime::WatchReceiver as _;
+use patience::{Hope, deposed};
 use raft_store::record;
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
+use std::sync::Arc;
 use tokio::time::Instant;
 
 /// Finds the leader for writes and read indexes.
@@ -30,9 +28,7 @@ pub struct Router {
     raft: Raft,
     proposer: Proposer,
     peers: Arc<Peers>,
-    /// Nobody led for the whole of [`ELECTION_PATIENCE`]: until somebody does,
-    /// a call asks once and is refused.
-    leaderless: AtomicBool,
+    hope: Hope,
 }
 
 /// Why a command has no answer.
@@ -123,24 +119,6 @@ pub struct Missing {
     pub voters: usize,
 }
 
-/// How long a call waits for an election, once: some three times the longest
-/// election with the default timings.
-pub const ELECTION_PATIENCE: Duration = Duration::from_secs(3);
-
-/// How long a call that is to be refused at once still asks whoever seems to
-/// lead: were it not asked, nobody would notice that there is a leader again.
-const ASK_TIME: Duration = Duration::from_millis(500);
-
-/// Between two attempts when nothing says that something has changed.
-const ATTEMPT_PAUSE: Duration = Duration::from_millis(25);
-
-/// How long a call looks for a leader, and whether it asks more than once.
-#[derive(Clone, Copy, Debug)]
-struct Patience {
-    until: Instant,
-    again: bool,
-}
-
 /// How one attempt at the leader ended.
 enum Attempt<T> {
     Done(T),
@@ -159,7 +137,7 @@ impl Router {
             raft,
             proposer,
             peers,
-            leaderless: AtomicBool::new(false),
+            hope: Hope::default(),
         }
     }
 
@@ -176,8 +154,7 @@ impl Router {
             Since::New(applied) => (applied, true),
             Since::Known(since) => (since, false),
         };
-        let started = Instant::now();
-        let mut patience = self.patience(deadline);
+        let mut patience = self.hope.patience(deadline);
         loop {
             let attempt = match known_leader(&self.raft) {
                 None => Attempt::NotThere,
@@ -207,7 +184,7 @@ impl Router {
                         .forward(leader, &asked, since, bytes.clone(), deadline);
                     let called = tokio::select! {
                         called = call => called,
-                        () = self.deposed(leader) => Err(CallError::Unanswered(
+                        () = deposed(&self.raft, leader) => Err(CallError::Unanswered(
                             "another leader is being elected".into(),
                         )),
                     };
@@ -258,21 +235,18 @@ impl Router {
                     continue;
                 }
                 Attempt::Done(result) => {
-                    self.leaderless.store(false, Ordering::Relaxed);
+                    self.hope.found();
                     return result;
                 }
                 Attempt::NotThere => {}
                 Attempt::Unanswered => {
                     in_flight = true;
                     // It is worth the whole deadline to learn what became of it.
-                    patience = Patience {
-                        until: deadline,
-                        again: true,
-                    };
+                    patience.stretch(deadline);
                 }
             }
-            if !self.pause(patience).await {
-                self.waited(started);
+            if !patience.pause(&self.raft).await {
+                self.hope.lost(patience);
                 let missing = WriteError::NoLeader(self.missing());
                 return Err(gave_up(missing, in_flight, since));
             }
@@ -298,8 +272,7 @@ impl Router {
     /// # Errors
     /// [`ReadError`], at `deadline` at the latest.
     pub async fn read_index(&self, deadline: Instant) -> Result<u64, ReadError> {
-        let started = Instant::now();
-        let patience = self.patience(deadline);
+        let patience = self.hope.patience(deadline);
         loop {
             let index = match known_leader(&self.raft) {
                 None => None,
@@ -316,15 +289,15 @@ impl Router {
                 }
                 Some(leader) => tokio::select! {
                     index = self.peers.read_index(leader, patience.until) => index.ok(),
-                    () = self.deposed(leader) => None,
+                    () = deposed(&self.raft, leader) => None,
                 },
             };
             if let Some(index) = index {
-                self.leaderless.store(false, Ordering::Relaxed);
+                self.hope.found();
                 return Ok(index);
             }
-            if !self.pause(patience).await {
-                self.waited(started);
+            if !patience.pause(&self.raft).await {
+                self.hope.lost(patience);
                 return Err(ReadError::NoLeader(self.missing()));
             }
         }
@@ -347,57 +320,9 @@ impl Router {
         })
     }
 
-    /// How long a call looks for a leader.
-    fn patience(&self, deadline: Instant) -> Patience {
-        let again = !self.leaderless.load(Ordering::Relaxed);
-        let time = if again { ELECTION_PATIENCE } else { ASK_TIME };
-        Patience {
-            until: deadline.min(Instant::now() + time),
-            again,
-        }
-    }
-
-    /// Remembers that an election's time has passed without a leader.
-    fn waited(&self, started: Instant) {
-        if started.elapsed() >= ELECTION_PATIENCE {
-            self.leaderless.store(true, Ordering::Relaxed);
-        }
-    }
-
-    /// Waits for another leader, or a moment; false when patience is over.
-    async fn pause(&self, patience: Patience) -> bool {
-        if !patience.again {
-            return false;
-        }
-        let until = patience.until.min(Instant::now() + ATTEMPT_PAUSE);
-        let mut metrics = self.raft.server_metrics();
-        let before = metrics.borrow_watched().current_leader;
-        let changed = async {
-            while metrics.borrow_watched().current_leader == before {
-                if metrics.changed().await.is_err() {
-                    std::future::pending::<()>().await;
-                }
-            }
-        };
-        // Either way another attempt is due.
-        let _timed_out = tokio::time::timeout_at(until, changed).await;
-        Instant::now() < patience.until
-    }
-
     /// Whether `leader` says, before `until`, that a majority confirms it.
     async fn leads(&self, leader: u64, until: Instant) -> bool {
         self.peers.read_index(leader, until).await.is_ok()
-    }
-
-    /// Returns when `leader` no longer counts as the leader here: one that has
-    /// fallen silent would not answer any more.
-    async fn deposed(&self, leader: u64) {
-        let mut metrics = self.raft.server_metrics();
-        while metrics.borrow_watched().current_leader == Some(leader) {
-            if metrics.changed().await.is_err() {
-                std::future::pending::<()>().await;
-            }
-        }
     }
 
     /// Who a leader would need and this node cannot reach.
