@@ -14,10 +14,11 @@ use crate::{
     peers::{CallError, Peers},
     raft::{Raft, ReadIndexError, known_leader, led_term, read_index},
 };
+use bytes::Bytes;
 use hosts::{Actor, Answer, Command, Fingerprint, Rejection, RequestId, Revision};
 use openraft::async_runtime::WatchReceiver as _;
 use patience::{Hope, deposed};
-use raft_store::record;
+use raft_store::record::{self, ForwardOutcome};
 use std::sync::Arc;
 use tokio::time::Instant;
 
@@ -120,8 +121,9 @@ pub struct Missing {
 }
 
 /// How one attempt at the leader ended.
-enum Attempt<T> {
-    Done(T),
+enum Attempt {
+    /// Answered, or refused by a majority's word.
+    Done(Result<Answer, Rejection>),
     /// Nobody to ask, or they refuse: nothing was appended.
     NotThere,
     /// Asked, and no answer: it may have been appended.
@@ -157,71 +159,32 @@ impl Router {
         let mut patience = self.hope.patience(deadline);
         loop {
             let attempt = match known_leader(&self.raft) {
-                None => Attempt::NotThere,
-                Some(leader) if leader == self.id => {
-                    let submission = Submission {
-                        command: Arc::clone(&asked.command),
-                        by: asked.by.clone(),
-                        request: asked.request.clone(),
-                        since: Some(since),
-                        fingerprint: asked.fingerprint,
-                        deadline,
-                    };
-                    match self.propose(submission).await {
-                        Ok(attempt) => attempt,
-                        Err(error) => return Err(gave_up(error, in_flight, since)),
-                    }
-                }
+                None => Ok(Attempt::NotThere),
+                Some(leader) if leader == self.id => self.propose(&asked, since, deadline).await,
                 // A change is not sent after a leader that may be long gone.
                 Some(leader) if !patience.again && !self.leads(leader, patience.until).await => {
-                    Attempt::NotThere
+                    Ok(Attempt::NotThere)
                 }
                 Some(leader) => {
-                    let bytes =
+                    let command =
                         encoded.get_or_insert_with(|| record::encode_command(&asked.command));
                     let call = self
                         .peers
-                        .forward(leader, &asked, since, bytes.clone(), deadline);
+                        .forward(leader, &asked, since, command.clone(), deadline);
                     let called = tokio::select! {
                         called = call => called,
                         () = deposed(&self.raft, leader) => Err(CallError::Unanswered(
                             "another leader is being elected".into(),
                         )),
                     };
-                    match called {
-                        Ok(reply) => match record::decode_forward_outcome(&reply) {
-                            Ok(record::ForwardOutcome::Answered(answer)) => {
-                                Attempt::Done(Ok(answer))
-                            }
-                            Ok(record::ForwardOutcome::Rejected(rejection)) => {
-                                Attempt::Done(Err(WriteError::Rejected(rejection)))
-                            }
-                            Ok(record::ForwardOutcome::TooLong(cause)) => {
-                                Attempt::Done(Err(WriteError::TooLong(cause)))
-                            }
-                            Ok(record::ForwardOutcome::Busy) => {
-                                return Err(gave_up(WriteError::Busy, in_flight, since));
-                            }
-                            Ok(record::ForwardOutcome::NotLeader) => Attempt::NotThere,
-                            Ok(record::ForwardOutcome::Unknown) => Attempt::Unanswered,
-                            Err(cause) => {
-                                return Err(WriteError::Garbled {
-                                    node: leader,
-                                    cause,
-                                });
-                            }
-                        },
-                        Err(CallError::NotSent(_)) => Attempt::NotThere,
-                        Err(CallError::Unanswered(_)) => Attempt::Unanswered,
-                    }
+                    came_back(leader, called)
                 }
             };
+            let attempt = attempt.map_err(|error| gave_up(error, in_flight, since))?;
             match attempt {
                 // Nobody had it before, and it is in nobody's hands now: only
                 // this node was far behind. It begins anew where the log is.
-                Attempt::Done(Err(WriteError::Rejected(Rejection::RequestForgotten {
-                    ..
-                }))) if new && !in_flight => {
+                Attempt::Done(Err(Rejection::RequestForgotten { .. })) if new && !in_flight => {
                     new = false;
                     match self.read_index(deadline).await {
                         Ok(index) => since = Revision::new(index),
@@ -236,7 +199,7 @@ impl Router {
                 }
                 Attempt::Done(result) => {
                     self.hope.found();
-                    return result;
+                    return result.map_err(WriteError::Rejected);
                 }
                 Attempt::NotThere => {}
                 Attempt::Unanswered => {
@@ -254,16 +217,14 @@ impl Router {
     }
 
     /// A command another node has forwarded: only if this node leads.
-    pub async fn write_here(&self, submission: Submission) -> record::ForwardOutcome {
+    pub async fn write_here(&self, submission: Submission) -> ForwardOutcome {
         match self.proposer.propose(submission).await {
-            Ok(answer) => record::ForwardOutcome::Answered(answer),
-            Err(ProposeError::Rejected(rejection)) => record::ForwardOutcome::Rejected(rejection),
-            Err(ProposeError::NotLeader | ProposeError::Stopped) => {
-                record::ForwardOutcome::NotLeader
-            }
-            Err(ProposeError::Busy) => record::ForwardOutcome::Busy,
-            Err(ProposeError::TooLong(cause)) => record::ForwardOutcome::TooLong(cause),
-            Err(ProposeError::Unknown) => record::ForwardOutcome::Unknown,
+            Ok(answer) => ForwardOutcome::Answered(answer),
+            Err(ProposeError::Rejected(rejection)) => ForwardOutcome::Rejected(rejection),
+            Err(ProposeError::NotLeader | ProposeError::Stopped) => ForwardOutcome::NotLeader,
+            Err(ProposeError::Busy) => ForwardOutcome::Busy,
+            Err(ProposeError::TooLong(cause)) => ForwardOutcome::TooLong(cause),
+            Err(ProposeError::Unknown) => ForwardOutcome::Unknown,
         }
     }
 
@@ -303,15 +264,24 @@ impl Router {
         }
     }
 
+    /// Asks this node's own leadership.
     async fn propose(
         &self,
-        submission: Submission,
-    ) -> Result<Attempt<Result<Answer, WriteError>>, WriteError> {
+        asked: &Asked,
+        since: Revision,
+        deadline: Instant,
+    ) -> Result<Attempt, WriteError> {
+        let submission = Submission {
+            command: Arc::clone(&asked.command),
+            by: asked.by.clone(),
+            request: asked.request.clone(),
+            since: Some(since),
+            fingerprint: asked.fingerprint,
+            deadline,
+        };
         Ok(match self.proposer.propose(submission).await {
             Ok(answer) => Attempt::Done(Ok(answer)),
-            Err(ProposeError::Rejected(rejection)) => {
-                Attempt::Done(Err(WriteError::Rejected(rejection)))
-            }
+            Err(ProposeError::Rejected(rejection)) => Attempt::Done(Err(rejection)),
             Err(ProposeError::TooLong(cause)) => return Err(WriteError::TooLong(cause)),
             Err(ProposeError::NotLeader) => Attempt::NotThere,
             Err(ProposeError::Busy) => return Err(WriteError::Busy),
@@ -345,6 +315,29 @@ impl Router {
             voters: voters.len(),
         }
     }
+}
+
+/// What another node made of a forwarded command.
+fn came_back(leader: u64, called: Result<Bytes, CallError>) -> Result<Attempt, WriteError> {
+    let reply = match called {
+        Ok(reply) => reply,
+        Err(CallError::NotSent(_)) => return Ok(Attempt::NotThere),
+        Err(CallError::Unanswered(_)) => return Ok(Attempt::Unanswered),
+    };
+    let garbled = |cause| WriteError::Garbled {
+        node: leader,
+        cause,
+    };
+    Ok(
+        match record::decode_forward_outcome(&reply).map_err(garbled)? {
+            ForwardOutcome::Answered(answer) => Attempt::Done(Ok(answer)),
+            ForwardOutcome::Rejected(rejection) => Attempt::Done(Err(rejection)),
+            ForwardOutcome::TooLong(cause) => return Err(WriteError::TooLong(cause)),
+            ForwardOutcome::NotLeader => Attempt::NotThere,
+            ForwardOutcome::Busy => return Err(WriteError::Busy),
+            ForwardOutcome::Unknown => Attempt::Unanswered,
+        },
+    )
 }
 
 /// What a caller is told when this node tries no more. Nothing but an answer
@@ -414,5 +407,25 @@ mod tests {
             let told = gave_up(error, false, Revision::new(41));
             assert_eq!(told.to_string(), same.to_string());
         }
+    }
+
+    #[test]
+    fn what_a_leader_says_tells_whether_the_change_may_be_in_its_log() {
+        let said = |outcome| came_back(2, Ok(record::encode_forward_outcome(&outcome)));
+        assert!(matches!(
+            said(ForwardOutcome::NotLeader),
+            Ok(Attempt::NotThere)
+        ));
+        assert!(matches!(
+            said(ForwardOutcome::Unknown),
+            Ok(Attempt::Unanswered)
+        ));
+        assert!(matches!(said(ForwardOutcome::Busy), Err(WriteError::Busy)));
+        let garbled = came_back(2, Ok(Bytes::from_static(b"?")));
+        assert!(matches!(garbled, Err(WriteError::Garbled { node: 2, .. })));
+        let not_sent = came_back(2, Err(CallError::NotSent("no route".into())));
+        assert!(matches!(not_sent, Ok(Attempt::NotThere)));
+        let silent = came_back(2, Err(CallError::Unanswered("silent".into())));
+        assert!(matches!(silent, Ok(Attempt::Unanswered)));
     }
 }
