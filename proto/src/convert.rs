@@ -12,7 +12,7 @@ mod time;
 
 use thiserror::Error;
 
-pub use import::{FileFormat, ImportOptions, conflict_mode_name};
+pub use import::{ImportOptions, conflict_mode_name, file_format, import_line};
 pub use read::{Consistency, Get, List, Search};
 pub use time::{timestamp_from_wire, timestamp_to_wire};
 

@@ -6,6 +6,7 @@
 
 mod cluster;
 pub(crate) mod endpoint;
+mod import;
 mod line;
 mod records;
 pub(crate) mod tls;
@@ -14,8 +15,9 @@ mod trouble;
 #[cfg(test)]
 pub(crate) use cluster::Published;
 pub(crate) use cluster::{Hook, HookState, NodeStatus, Publication, PublicationState, Status};
+pub(crate) use import::{Import, ImportFile, Send};
 pub(crate) use line::{Line, Miss};
-pub(crate) use records::{Import, Listing, required};
+pub(crate) use records::{Listing, required};
 
 use crate::config::Settings;
 use crate::exit::{Failure, chain, reasons};
@@ -71,6 +73,8 @@ const READ: Duration = Duration::from_secs(10);
 const CHANGE: Duration = Duration::from_secs(15);
 /// Long answers: a million hosts over a slow line.
 const STREAM: Duration = Duration::from_secs(120);
+/// A dry run is an import without the writing of it.
+const IMPORT_TRY: Duration = Duration::from_secs(300);
 /// TCP and TLS to one node. A node that is stopped or unplugged takes all of
 /// it, and the others still get their turn inside `READ`.
 const CONNECT: Duration = Duration::from_secs(3);

@@ -1,7 +1,10 @@
 //! How a command ends: an exit status, a word for machines, and words for a
 //! person. What belongs together is in the table of [`reasons`].
 
+mod lines;
 pub(crate) mod reasons;
+
+pub(crate) use lines::{FileLine, FileLines};
 
 use reasons::Row;
 use std::borrow::Cow;
@@ -38,6 +41,8 @@ pub(crate) struct Failure {
     pub(crate) message: String,
     /// What to do next.
     pub(crate) hint: Option<String>,
+    /// The lines of a file that are to blame, if it is them.
+    pub(crate) lines: FileLines,
 }
 
 impl Failure {
@@ -49,6 +54,7 @@ impl Failure {
             reason: Cow::Borrowed(reason),
             message: message.to_string(),
             hint: (!hint.is_empty()).then(|| hint.to_owned()),
+            lines: FileLines::default(),
         }
     }
 
@@ -60,6 +66,12 @@ impl Failure {
     /// A hint that names a value of this one case; any other is in the table.
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
+        self
+    }
+
+    /// The lines of a file that are to blame.
+    pub(crate) fn lines(mut self, lines: FileLines) -> Self {
+        self.lines = lines;
         self
     }
 

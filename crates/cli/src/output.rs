@@ -21,10 +21,10 @@ pub(crate) use config::{Checked, Shown};
 #[cfg(feature = "node")]
 pub(crate) use dev::{Acted, Copies, Copy, Known, NodeReport, Overview, Seen};
 pub(crate) use host::{HostView, Hosts, OneHost};
-pub(crate) use import::{Exported, Imported, Problem, Written, problems};
+pub(crate) use import::{Exported, Imported, Imports, Written, lines_table};
 
 use crate::args::Global;
-use crate::exit::{Failure, reasons};
+use crate::exit::{Failure, FileLine, FileLines, reasons};
 use clap::ValueEnum;
 use serde::Serialize;
 use std::ffi::OsString;
@@ -241,29 +241,49 @@ fn failure_as_json(failure: &Failure) -> String {
         reason: &'a str,
         message: &'a str,
         hint: Option<&'a str>,
+        #[serde(flatten, skip_serializing_if = "Option::is_none")]
+        lines: Option<Lines<'a>>,
+    }
+    #[derive(Serialize)]
+    struct Lines<'a> {
+        lines: &'a [FileLine],
+        lines_total: usize,
     }
     let Failure {
         exit,
         reason,
         message,
         hint,
+        lines: FileLines { shown, total },
     } = failure;
     let error = Parts {
         code: *exit as u8,
         reason,
         message,
         hint: hint.as_deref(),
+        lines: (*total > 0).then_some(Lines {
+            lines: shown,
+            lines_total: *total,
+        }),
     };
     as_json(serde_json::to_string(&Whole { error }))
 }
 
 fn failure_as_text(failure: &Failure, color: bool) -> String {
-    let Failure { message, hint, .. } = failure;
+    let Failure {
+        message,
+        hint,
+        lines,
+        ..
+    } = failure;
     let label = |color_code: &str, word: &str| match color {
         true => format!("\x1b[{color_code}m{word}\x1b[0m"),
         false => word.to_owned(),
     };
     let mut text = format!("{} {}\n", label("1;31", "error:"), harmless(message));
+    if lines.total > 0 {
+        text.push_str(&harmless(&lines_table(lines)));
+    }
     if let Some(hint) = hint {
         text.push_str(&format!("{} {}\n", label("1;36", "hint:"), harmless(hint)));
     }

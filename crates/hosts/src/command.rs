@@ -191,8 +191,8 @@ pub enum Outcome {
     Imported(ImportCounts),
 }
 
-/// What became of the rows of an import: `processed` is the sum of the others.
-#[derive(Copy, Clone, PartialEq, Eq, Debug, Default)]
+/// What became of the rows of an import: `processed` is the sum of the other counts.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct ImportCounts {
     /// Rows in the file.
     pub processed: u32,
@@ -202,6 +202,18 @@ pub struct ImportCounts {
     pub updated: u32,
     /// Rows that changed nothing: taken, repeated, or as they were.
     pub skipped: u32,
+    /// Those of the skipped rows that say what no host says now.
+    pub left_out: LeftOut,
+}
+
+/// Rows of an import that did not come in as they are: a name of theirs leads nowhere now, or the host that has their
+/// names says something else about itself.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct LeftOut {
+    /// The first hundred, counted from 1, in the order of the file. Shared: a retry is told the same.
+    pub rows: Arc<[u32]>,
+    /// All of them.
+    pub total: u32,
 }
 
 impl Command {

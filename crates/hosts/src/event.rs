@@ -147,7 +147,7 @@ pub enum DeleteReason {
 }
 
 /// What a request is answered with once its change is applied.
-#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Reply {
     /// The new host, as it is after the change.
     Added(HostId),

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::address::Address;
-use crate::command::{ConflictMode, ImportCounts, NewHost, Outcome};
+use crate::command::{ConflictMode, ImportCounts, LeftOut, NewHost, Outcome};
 use crate::decide::{Draft, Drafted, NewIds, differences};
 use crate::event::{Expected, Reply};
 use crate::host::{Host, HostId};
@@ -16,15 +16,16 @@ use crate::name::Hostname;
 use crate::projection::Projection;
 use crate::rejection::{Holder, ImportConflict, Rejection};
 use crate::stamp::Stamp;
+use crate::text::{Comment, Tags};
 
 /// What an import of `rows` comes to.
 ///
 /// A row conflicts when its address together with any of its names is taken, by a host or by an earlier row. A row
 /// that repeats an earlier one word for word is skipped in every mode.
-/// - `Skip` leaves conflicting rows out: the first one wins.
+/// - `Skip` leaves conflicting rows out: the first one wins. Those that say what no host says afterwards are told.
 /// - `Strict` refuses the import and lists them.
 /// - `Replace` makes the one host that holds its names what the row says, all fields of it; of rows with the same
-///   address and hostname the last wins. A row that touches more than one holder, or takes a name from an earlier
+///   address and hostname the last wins, and what only an earlier one said is told as left out. A row that touches more than one holder, or takes a name from an earlier
 ///   row with another hostname, conflicts and refuses the import: no name of the file may get lost silently.
 pub(crate) fn import(
     hosts: &Projection,
@@ -41,6 +42,7 @@ pub(crate) fn import(
         claims: BTreeMap::new(),
         replaced: BTreeSet::new(),
         leaned_on: BTreeSet::new(),
+        passed_over: Vec::new(),
         conflicts: Conflicts::default(),
     };
     for (index, row) in rows.iter().enumerate() {
@@ -61,6 +63,8 @@ struct Import<'a> {
     /// Existing hosts that a row was skipped for, or compared with: when the change is applied they must be as they
     /// were here.
     leaned_on: BTreeSet<HostId>,
+    /// Rows that did not come in, and whose place it was.
+    passed_over: Vec<(usize, Held)>,
     conflicts: Conflicts,
 }
 
@@ -94,8 +98,11 @@ impl<'a> Import<'a> {
             self.leaned_on.insert(id);
         }
         let repeats = matches!(held, Held::Entry(entry) if self.facts(entry) == Some(row));
-        if repeats || mode == ConflictMode::Skip {
+        if repeats {
             return;
+        }
+        if mode == ConflictMode::Skip {
+            return self.passed_over.push((index, held));
         }
         if mode == ConflictMode::Replace && alone && self.replace(held, index, row) {
             return;
@@ -151,6 +158,7 @@ impl<'a> Import<'a> {
     /// Lets a later row with the same address and hostname win.
     fn overwrite(&mut self, entry: usize, row: usize, facts: &'a NewHost) {
         if let Some(old) = self.entries.get_mut(entry) {
+            self.passed_over.push((old.row, Held::Entry(entry)));
             for name in old.facts.names() {
                 self.claims.remove(&(old.facts.address, name));
             }
@@ -166,8 +174,48 @@ impl<'a> Import<'a> {
         }
     }
 
-    fn finish(self, stamp: &Stamp) -> Result<Drafted, Rejection> {
-        self.conflicts.refuse()?;
+    /// What of the rows that did not come in is not said by anything that did.
+    fn left_out(&self) -> LeftOut {
+        let mut rows: Vec<u32> = Vec::new();
+        for &(index, held) in &self.passed_over {
+            if let Some(row) = self.rows.get(index)
+                && self.is_lost(row, held)
+            {
+                rows.extend(u32::try_from(index + 1));
+            }
+        }
+        rows.sort_unstable();
+        let total =
+            u32::try_from(rows.len()).expect("the number of rows was checked against its bound");
+        rows.truncate(LISTED_MAX);
+        LeftOut {
+            rows: rows.into(),
+            total,
+        }
+    }
+
+    /// Whether a name of the row leads nowhere, or `held` has not what the row says beside its names.
+    fn is_lost(&self, row: &NewHost, held: Held) -> bool {
+        let differs = |comment: &Option<Comment>, tags: &Tags, enabled: bool| {
+            (row.comment.is_some() && row.comment != *comment)
+                || row.tags.iter().any(|tag| !tags.as_slice().contains(tag))
+                || row.enabled != enabled
+        };
+        let other = match held {
+            Held::Entry(entry) => self
+                .facts(entry)
+                .is_some_and(|facts| differs(&facts.comment, &facts.tags, facts.enabled)),
+            Held::Host(id) => self
+                .hosts
+                .host(id)
+                .is_some_and(|host| differs(&host.comment, &host.tags, host.enabled)),
+        };
+        let gone = |name| self.holder(row.address, name).is_none();
+        other || row.names().any(gone)
+    }
+
+    fn finish(mut self, stamp: &Stamp) -> Result<Drafted, Rejection> {
+        std::mem::take(&mut self.conflicts).refuse()?;
         let mut ids = NewIds::new(self.hosts, stamp);
         let mut events = Vec::with_capacity(self.entries.len());
         let (mut created, mut updated) = (0, 0);
@@ -191,6 +239,7 @@ impl<'a> Import<'a> {
             created,
             updated,
             skipped: processed - created - updated,
+            left_out: self.left_out(),
         };
         if events.is_empty() {
             return Ok(Drafted::Nothing(Outcome::Imported(counts)));

@@ -35,7 +35,7 @@ mod view;
 pub use actor::{Actor, ActorName, InvalidActor, InvalidRole, Role};
 pub use address::{Address, InvalidAddress};
 pub use command::{
-    Answer, Command, ConflictMode, Decision, HostPatch, ImportCounts, NewHost, Outcome,
+    Answer, Command, ConflictMode, Decision, HostPatch, ImportCounts, LeftOut, NewHost, Outcome,
 };
 pub use decide::decide;
 pub use digest::{Digest, Fingerprint};

@@ -54,7 +54,7 @@ pub(crate) fn plan(hosts: &Projection, at: Revision, change: &Change) -> Result<
     }
     plan.check_count(hosts)?;
     plan.check_claims(hosts)?;
-    plan.check_reply(change.reply)?;
+    plan.check_reply(&change.reply)?;
     Ok(plan)
 }
 
@@ -160,13 +160,13 @@ impl Plan {
         Ok(())
     }
 
-    fn check_reply(&self, reply: Reply) -> Result<(), Rejection> {
+    fn check_reply(&self, reply: &Reply) -> Result<(), Rejection> {
         let after = |id| self.touched.get(&id).and_then(|t| t.after.as_ref());
         match reply {
-            Reply::Added(id) | Reply::Updated(id) if after(id).is_none() => {
-                Err(Rejection::NotFound { id })
+            Reply::Added(id) | Reply::Updated(id) if after(*id).is_none() => {
+                Err(Rejection::NotFound { id: *id })
             }
-            Reply::Deleted(id) if after(id).is_some() => Err(Rejection::IdTaken { id }),
+            Reply::Deleted(id) if after(*id).is_some() => Err(Rejection::IdTaken { id: *id }),
             _ => Ok(()),
         }
     }

@@ -85,7 +85,7 @@ impl Projection {
         let touched = self.carry_out(at, plan);
         let answer = Answer {
             revision: at,
-            outcome: self.outcome(change.reply),
+            outcome: self.outcome(&change.reply),
         };
         let evicted = self.requests.record(RequestRow {
             by: change.stamp.by.clone(),
@@ -151,27 +151,30 @@ impl Projection {
         own_lines(self.by_address.iter())
     }
 
-    /// The hosts that follow `last` in the order of lists, whether or not it is there; all of them after none.
-    pub fn hosts_after<'a>(
+    /// The hosts that follow `after` in the order of lists, whether or not it is there itself; all after none.
+    pub(crate) fn hosts_after<'a>(
         &'a self,
-        last: Option<&Host>,
+        after: Option<&Host>,
     ) -> impl Iterator<Item = &'a Arc<Host>> + use<'a> {
-        let from = last.map_or(Bound::Unbounded, |host| {
-            Bound::Excluded((host.address, host.hostname.clone()))
-        });
-        own_lines(self.by_address.range((from, Bound::Unbounded)))
+        self.hosts_between(Address::before_all(), Address::after_all(), after)
     }
 
-    /// The hosts whose address lies in `first..=last`, in the order of lists.
-    pub(crate) fn hosts_between(
-        &self,
+    /// The same of the hosts whose address lies in `first..=last`.
+    pub(crate) fn hosts_between<'a>(
+        &'a self,
         first: Address,
         last: Address,
-    ) -> impl Iterator<Item = &Arc<Host>> {
-        let from = (first, Hostname::before_all());
+        after: Option<&Host>,
+    ) -> impl Iterator<Item = &'a Arc<Host>> + use<'a> {
+        let first = (first, Hostname::before_all());
+        let after = after.map(|host| (host.address, host.hostname.clone()));
+        let from = match after.filter(|after| *after >= first) {
+            Some(after) => Bound::Excluded(after),
+            None => Bound::Included(first),
+        };
         own_lines(
             self.by_address
-                .range((Bound::Included(from), Bound::Unbounded))
+                .range((from, Bound::Unbounded))
                 .take_while(move |((address, _), _)| *address <= last),
         )
     }
@@ -275,16 +278,16 @@ impl Projection {
     }
 
     /// What `reply` promised, after its change was carried out.
-    fn outcome(&self, reply: Reply) -> Outcome {
+    fn outcome(&self, reply: &Reply) -> Outcome {
         let host = |id| {
             let host = self.host(id).cloned();
             host.expect("the plan checked that the host of the reply is in the result")
         };
         match reply {
-            Reply::Added(id) => Outcome::Added(host(id)),
-            Reply::Updated(id) => Outcome::Updated(host(id)),
-            Reply::Deleted(id) => Outcome::Deleted(id),
-            Reply::Imported(counts) => Outcome::Imported(counts),
+            Reply::Added(id) => Outcome::Added(host(*id)),
+            Reply::Updated(id) => Outcome::Updated(host(*id)),
+            Reply::Deleted(id) => Outcome::Deleted(*id),
+            Reply::Imported(counts) => Outcome::Imported(counts.clone()),
         }
     }
 

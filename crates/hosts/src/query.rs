@@ -78,8 +78,17 @@ impl Query {
 impl Projection {
     /// The hosts that match, in the order of lists. A term with an address looks at that part of the index only.
     pub fn search<'a>(&'a self, query: &'a Query) -> impl Iterator<Item = &'a Arc<Host>> {
+        self.search_after(query, None)
+    }
+
+    /// The same, from the first that follows `after` in the order of lists.
+    pub fn search_after<'a>(
+        &'a self,
+        query: &'a Query,
+        after: Option<&Host>,
+    ) -> impl Iterator<Item = &'a Arc<Host>> + use<'a> {
         let Network { first, last } = query.span();
-        self.hosts_between(first, last)
+        self.hosts_between(first, last, after)
             .filter(|host| query.matches(host))
     }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use imbl::OrdMap;
 
 use crate::actor::Actor;
-use crate::command::{Answer, ImportCounts, Outcome};
+use crate::command::{Answer, ImportCounts, LeftOut, Outcome};
 use crate::digest::{Canon, Fingerprint, Sum};
 use crate::limits::REQUESTS_MAX;
 use crate::stamp::{RequestId, Revision};
@@ -104,12 +104,15 @@ fn row_sum(row: &RequestRow) -> Sum {
             created,
             updated,
             skipped,
+            left_out: LeftOut { rows, total },
         }) => canon
             .byte(4)
             .number(u64::from(*processed))
             .number(u64::from(*created))
             .number(u64::from(*updated))
-            .number(u64::from(*skipped)),
+            .number(u64::from(*skipped))
+            .number(u64::from(*total))
+            .list(rows, |canon, row| canon.number(u64::from(*row))),
     };
     canon.sum()
 }

@@ -10,4 +10,5 @@ pub mod hosts;
 mod import;
 mod metadata;
 pub mod peer;
+mod renders;
 pub mod status;

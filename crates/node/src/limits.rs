@@ -24,6 +24,14 @@ pub const COMMAND_BYTES_MAX: usize = raft_store::limits::COMMAND_BYTES_MAX;
 /// read. Each is in memory as text, as rows and as records.
 pub const IMPORTS_AT_ONCE: usize = 4;
 
+/// Long answers of which the next piece is being made at once; the others wait
+/// for their turn. Making one is work for a processor, and small nodes have
+/// two; an open answer holds no more than one piece.
+pub const RENDERS_AT_ONCE: usize = 2;
+
+/// Hosts of a list that are looked up at once: some 100 KiB of messages.
+pub const LIST_PAGE: usize = 512;
+
 /// Pieces of a snapshot read ahead of the network: half a MiB.
 pub const SNAPSHOT_PIECES_IN_FLIGHT: usize = 8;
 

@@ -2,38 +2,21 @@
 
 use super::InvalidMessage;
 use crate::v1;
-use hosts::{ConflictMode, ImportCounts};
+use hosts::format::{FileFormat, Place};
+use hosts::{ConflictMode, ImportCounts, LeftOut};
 
-/// A format in which files are imported and exported.
-#[derive(Copy, Clone, PartialEq, Eq, Debug, Default)]
-pub enum FileFormat {
-    /// Lines of `ADDRESS NAME…`, as in `/etc/hosts`.
-    #[default]
-    Hosts,
-}
-
-impl FileFormat {
-    /// Reads the name of a format; an empty one is the default, `hosts`.
-    ///
-    /// # Errors
-    /// [`InvalidMessage::Unknown`] for any other.
-    pub fn from_wire(name: &str) -> Result<Self, InvalidMessage> {
-        match name {
-            "" | "hosts" => Ok(Self::Hosts),
-            _ => Err(InvalidMessage::Unknown {
-                field: "format",
-                known: "hosts",
-            }),
-        }
+/// Reads the name of a format; an empty one is the default, `hosts`.
+///
+/// # Errors
+/// [`InvalidMessage::Unknown`] for one that is none.
+pub fn file_format(name: &str) -> Result<FileFormat, InvalidMessage> {
+    if name.is_empty() {
+        return Ok(FileFormat::default());
     }
-
-    /// The name of the format.
-    #[must_use]
-    pub const fn to_wire(self) -> &'static str {
-        match self {
-            Self::Hosts => "hosts",
-        }
-    }
+    name.parse().map_err(|_| InvalidMessage::Unknown {
+        field: "format",
+        known: "hosts, json, csv",
+    })
 }
 
 /// How a file is to be taken, from the first chunk of an import.
@@ -43,6 +26,8 @@ pub struct ImportOptions {
     pub format: FileFormat,
     /// What to do with rows whose address and name are taken.
     pub mode: ConflictMode,
+    /// Whether only to say what would become of it.
+    pub dry_run: bool,
 }
 
 impl TryFrom<&v1::ImportHostsRequest> for ImportOptions {
@@ -57,6 +42,7 @@ impl TryFrom<&v1::ImportHostsRequest> for ImportOptions {
             format,
             conflict_mode,
             force,
+            dry_run,
         }: &v1::ImportHostsRequest,
     ) -> Result<Self, InvalidMessage> {
         let mode = match conflict_mode.as_deref() {
@@ -72,8 +58,9 @@ impl TryFrom<&v1::ImportHostsRequest> for ImportOptions {
             }
         };
         Ok(Self {
-            format: FileFormat::from_wire(format.as_deref().unwrap_or_default())?,
+            format: file_format(format.as_deref().unwrap_or_default())?,
             mode,
+            dry_run: *dry_run == Some(true),
         })
     }
 }
@@ -88,17 +75,19 @@ pub const fn conflict_mode_name(mode: ConflictMode) -> &'static str {
     }
 }
 
-impl From<ImportCounts> for v1::ImportHostsResponse {
+impl From<&ImportCounts> for v1::ImportHostsResponse {
+    /// Rows that are left out are counted; their lines are known to whoever has read the file.
     fn from(
         ImportCounts {
             processed,
             created,
             updated,
             skipped,
-        }: ImportCounts,
+            left_out: LeftOut { rows: _, total },
+        }: &ImportCounts,
     ) -> Self {
         // Rows of one import are far fewer than `i32::MAX`.
-        let count = |rows: u32| i32::try_from(rows).unwrap_or(i32::MAX);
+        let count = |rows: &u32| i32::try_from(*rows).unwrap_or(i32::MAX);
         Self {
             processed: count(processed),
             created: count(created),
@@ -107,7 +96,22 @@ impl From<ImportCounts> for v1::ImportHostsResponse {
             failed: 0,
             error: None,
             validation_errors: Vec::new(),
+            lines: Vec::new(),
+            lines_total: count(total),
+            dry_run: false,
         }
+    }
+}
+
+/// What is said about one place of a file.
+#[must_use]
+pub fn import_line(place: Place, reason: &str, message: String) -> v1::ImportLine {
+    let Place { line, record } = place;
+    v1::ImportLine {
+        line,
+        record,
+        reason: reason.to_owned(),
+        message,
     }
 }
 
@@ -148,6 +152,27 @@ mod tests {
     }
 
     #[test]
+    fn every_format_reads_its_name() {
+        for format in FileFormat::ALL {
+            let chunk = first_chunk(Some(format.as_str()), None, None);
+            assert_eq!(ImportOptions::try_from(&chunk).unwrap().format, format);
+        }
+        assert_eq!(file_format(""), Ok(FileFormat::Hosts));
+    }
+
+    #[test]
+    fn a_dry_run_is_one_only_when_it_says_so() {
+        for (said, dry_run) in [(None, false), (Some(false), false), (Some(true), true)] {
+            let chunk = v1::ImportHostsRequest {
+                dry_run: said,
+                ..Default::default()
+            };
+            let options = ImportOptions::try_from(&chunk).unwrap();
+            assert_eq!(options.dry_run, dry_run);
+        }
+    }
+
+    #[test]
     fn force_replaces_unless_a_mode_is_named() {
         let mode = |named, force| {
             ImportOptions::try_from(&first_chunk(None, named, force))
@@ -165,7 +190,7 @@ mod tests {
         let refused = |chunk| ImportOptions::try_from(&chunk).unwrap_err().to_string();
         assert_eq!(
             refused(first_chunk(Some("yaml"), None, None)),
-            "format is none of hosts"
+            "format is none of hosts, json, csv"
         );
         assert_eq!(
             refused(first_chunk(None, Some("merge"), None)),

@@ -2,11 +2,12 @@
 
 use super::Consistency;
 use clap::{Args, Subcommand, ValueEnum};
+use hosts::format::FileFormat;
 use hosts::{
     Address, Comment, ConflictMode, HostId, Hostname, InvalidHostname, InvalidText, RequestId,
     Revision, Tag,
 };
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 #[derive(Subcommand, Debug)]
@@ -69,21 +70,14 @@ Example:
         read: Read,
     },
     /// Add all hosts of a file as one change
-    #[command(after_help = "Examples:
-  router-hosts host import /etc/hosts
-  curl -s https://example.com/hosts | router-hosts host import - --conflict replace")]
-    Import {
-        /// A hosts file; `-` for standard input
-        file: PathBuf,
-        /// What to do with a line whose address and name are taken
-        #[arg(long, value_enum, default_value_t)]
-        conflict: Conflict,
-        #[command(flatten)]
-        change: Change,
-    },
-    /// Write the enabled hosts as a hosts file
-    #[command(after_help = "Example:\n  router-hosts host export -o hosts.backup")]
+    #[command(after_help = IMPORT_HELP)]
+    Import(Import),
+    /// Write all hosts as a file
+    #[command(after_help = EXPORT_HELP)]
     Export {
+        /// What to write [default: as the suffix of FILE says, else hosts]
+        #[arg(long, value_enum, value_name = "FORMAT")]
+        to: Option<FileKind>,
         /// Replace this file at once, instead of writing to standard output
         #[arg(short, long, value_name = "FILE")]
         output: Option<PathBuf>,
@@ -112,6 +106,71 @@ pub(crate) struct Add {
     #[command(flatten)]
     pub(crate) change: Change,
 }
+
+#[derive(Args, Debug)]
+pub(crate) struct Import {
+    /// The file; `-` for standard input
+    pub(crate) file: PathBuf,
+    /// What it is [default: as its suffix says, else hosts]
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    pub(crate) from: Option<FileKind>,
+    /// What to do with a line whose address and name are taken
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) conflict: Conflict,
+    /// Say what would become of the file, and change nothing
+    #[arg(long, conflicts_with_all = ["wait", "request_id"])]
+    pub(crate) dry_run: bool,
+    /// Refuse a file that is a symbolic link
+    #[arg(long)]
+    pub(crate) no_follow_symlinks: bool,
+    #[command(flatten)]
+    pub(crate) change: Change,
+}
+
+/// A format of files.
+#[derive(ValueEnum, Copy, Clone, PartialEq, Eq, Debug)]
+pub(crate) enum FileKind {
+    /// Lines of `ADDRESS NAME…`, as in /etc/hosts
+    Hosts,
+    /// A list of objects, or one object a line
+    Json,
+    /// A header that names the columns, and records
+    Csv,
+}
+
+impl FileKind {
+    /// As it is named, or else as the suffix of the file says.
+    pub(crate) fn of(named: Option<Self>, file: Option<&Path>) -> FileFormat {
+        match named {
+            Some(Self::Hosts) => FileFormat::Hosts,
+            Some(Self::Json) => FileFormat::Json,
+            Some(Self::Csv) => FileFormat::Csv,
+            None => {
+                let suffix = file.and_then(Path::extension);
+                FileFormat::of_suffix(suffix.and_then(|suffix| suffix.to_str()))
+            }
+        }
+    }
+}
+
+const IMPORT_HELP: &str = "\
+JSON and CSV have the keys ip_address and hostname, and may have aliases, tags,
+comment and disabled; lists in CSV are separated by `;`. What else an export
+has (id, version, created_at, updated_at) is read over: the cluster gives its
+own. Lines that are left out because their name is taken are listed.
+
+Examples:
+  router-hosts host import /etc/hosts
+  router-hosts host import hosts.csv --dry-run --conflict strict
+  curl -s https://example.com/hosts | router-hosts host import - --conflict replace";
+
+const EXPORT_HELP: &str = "\
+A hosts file has the enabled hosts and their comments; it cannot hold disabled
+hosts, tags, ids, versions and times. JSON and CSV hold all of these.
+
+Examples:
+  router-hosts host export -o backup.json
+  router-hosts host export --to csv | sort";
 
 #[derive(Args, Debug)]
 pub(crate) struct Update {

@@ -2,11 +2,11 @@
 
 use super::{Answer, CHANGE, Client, Once, READ, STREAM, request, revision_of};
 use crate::exit::{Failure, reasons};
-use hosts::{ConflictMode, Host, HostId, HostPatch, HostRef, NewHost, Revision};
-use proto::convert::{Consistency, FileFormat, InvalidMessage, conflict_mode_name};
+use hosts::format::FileFormat;
+use hosts::{Host, HostId, HostPatch, HostRef, NewHost, Revision};
+use proto::convert::{Consistency, InvalidMessage};
 use proto::v1;
 use proto::v1::hosts_service_client::HostsServiceClient as Service;
-use std::sync::Arc;
 use tonic::codec::Streaming;
 use tonic::metadata::MetadataMap;
 use tonic::transport::Channel;
@@ -20,18 +20,6 @@ pub(crate) struct Listing {
     pub(crate) offset: Option<i32>,
     pub(crate) consistency: Consistency,
 }
-
-/// What became of an import.
-#[derive(Copy, Clone, PartialEq, Eq, Debug)]
-pub(crate) struct Import {
-    pub(crate) processed: i32,
-    pub(crate) created: i32,
-    pub(crate) updated: i32,
-    pub(crate) skipped: i32,
-}
-
-/// Bytes of a file in one message, as earlier clients send them.
-const CHUNK: usize = 64 * 1024;
 
 impl Client {
     /// Adds a host.
@@ -194,42 +182,10 @@ impl Client {
         many(entries)
     }
 
-    /// Sends a hosts file as one change. `sent` hears how many bytes have
-    /// gone out; it begins again at 0 when another node has its turn.
-    pub(crate) async fn import_hosts(
-        &mut self,
-        file: &[u8],
-        mode: ConflictMode,
-        once: &Once,
-        sent: impl Fn(u64) + Send + Sync + 'static,
-    ) -> Result<Answer<Import>, Failure> {
-        let chunks = Arc::new(import_chunks(file, mode));
-        let sent = Arc::new(sent);
-        let (metadata, answers) = self
-            .change("import", once, self.timeout, async |channel, attempt| {
-                let stream = Outgoing {
-                    chunks: Arc::clone(&chunks),
-                    next: 0,
-                    bytes: 0,
-                    sent: Arc::clone(&sent),
-                };
-                let answer = service(channel)
-                    .import_hosts(request(
-                        tokio_stream::iter(stream),
-                        Some(&once.id),
-                        attempt,
-                    )?)
-                    .await?;
-                drain(answer).await
-            })
-            .await?;
-        let last = answers.into_iter().next_back();
-        imported(last.ok_or_else(|| malformed("no summary came"))?, &metadata)
-    }
-
-    /// All hosts as a hosts file.
+    /// All hosts as a file.
     pub(crate) async fn export_hosts(
         &mut self,
+        format: FileFormat,
         consistency: Consistency,
     ) -> Result<Answer<Vec<u8>>, Failure> {
         let (metadata, answers) = self
@@ -238,7 +194,7 @@ impl Client {
                 self.limit(STREAM),
                 async |channel, attempt| {
                     let message = v1::ExportHostsRequest {
-                        format: FileFormat::Hosts.to_wire().to_owned(),
+                        format: format.to_string(),
                         consistency: consistency.to_wire(),
                     };
                     let answer = service(channel)
@@ -259,7 +215,7 @@ impl Client {
     }
 }
 
-fn service(channel: Channel) -> Service<Channel> {
+pub(super) fn service(channel: Channel) -> Service<Channel> {
     Service::new(channel)
 }
 
@@ -292,7 +248,9 @@ fn many(
 }
 
 /// A stream to its end, or nothing of it: half a list is no list.
-async fn drain<M>(answer: Response<Streaming<M>>) -> Result<(MetadataMap, Vec<M>), Status> {
+pub(super) async fn drain<M>(
+    answer: Response<Streaming<M>>,
+) -> Result<(MetadataMap, Vec<M>), Status> {
     let (mut metadata, mut stream, _) = answer.into_parts();
     let mut messages = Vec::new();
     while let Some(message) = stream.message().await? {
@@ -315,81 +273,7 @@ async fn collect<M, T>(
     Ok((metadata, messages.into_iter().map(of).collect()))
 }
 
-/// The file in pieces; the first says what it is, the last that it is over.
-fn import_chunks(file: &[u8], mode: ConflictMode) -> Vec<v1::ImportHostsRequest> {
-    let mut chunks: Vec<_> = file
-        .chunks(CHUNK)
-        .map(|chunk| v1::ImportHostsRequest {
-            chunk: chunk.to_vec().into(),
-            ..Default::default()
-        })
-        .collect();
-    if chunks.is_empty() {
-        chunks.push(v1::ImportHostsRequest::default());
-    }
-    if let Some(first) = chunks.first_mut() {
-        first.format = Some(FileFormat::Hosts.to_wire().to_owned());
-        first.conflict_mode = Some(conflict_mode_name(mode).to_owned());
-    }
-    if let Some(last) = chunks.last_mut() {
-        last.last_chunk = true;
-    }
-    chunks
-}
-
-/// The chunks on their way to one node.
-struct Outgoing<F> {
-    chunks: Arc<Vec<v1::ImportHostsRequest>>,
-    next: usize,
-    bytes: u64,
-    sent: Arc<F>,
-}
-
-impl<F: Fn(u64)> Iterator for Outgoing<F> {
-    type Item = v1::ImportHostsRequest;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let chunk = self.chunks.get(self.next)?.clone();
-        self.next += 1;
-        self.bytes += u64::try_from(chunk.chunk.len()).unwrap_or(0);
-        (self.sent)(self.bytes);
-        Some(chunk)
-    }
-}
-
-fn imported(
-    answer: v1::ImportHostsResponse,
-    metadata: &MetadataMap,
-) -> Result<Answer<Import>, Failure> {
-    let v1::ImportHostsResponse {
-        processed,
-        created,
-        updated,
-        skipped,
-        failed,
-        error,
-        validation_errors,
-    } = answer;
-    if failed > 0 || error.is_some() || !validation_errors.is_empty() {
-        let mut message = error.unwrap_or_else(|| format!("{failed} rows failed"));
-        for line in validation_errors {
-            message.push_str("\n  ");
-            message.push_str(&line);
-        }
-        return Err(Failure::of(reasons::IMPORT_FAILED, message));
-    }
-    Ok(Answer {
-        value: Import {
-            processed,
-            created,
-            updated,
-            skipped,
-        },
-        revision: revision_of(metadata),
-    })
-}
-
-fn malformed(what: &str) -> Failure {
+pub(super) fn malformed(what: &str) -> Failure {
     Failure::of(
         reasons::MALFORMED_ANSWER,
         format!("the node's answer is not what was asked for: {what}"),
@@ -403,38 +287,4 @@ fn unreadable(fault: &InvalidMessage) -> Failure {
 /// The revision of a change: an answer without one is of another server.
 pub(crate) fn required(revision: Option<Revision>) -> Result<Revision, Failure> {
     revision.ok_or_else(|| malformed("it names no revision"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::exit::Exit;
-
-    #[test]
-    fn a_file_goes_out_in_chunks_and_nothing_is_lost() {
-        for size in [0, 1, CHUNK, CHUNK + 1, 3 * CHUNK] {
-            let file: Vec<u8> = (0..=u8::MAX).cycle().take(size).collect();
-            let chunks = import_chunks(&file, ConflictMode::Strict);
-            let joined: Vec<u8> = chunks.iter().flat_map(|part| part.chunk.to_vec()).collect();
-            assert_eq!(joined, file);
-            assert!(chunks.iter().all(|part| part.chunk.len() <= CHUNK));
-            let last: Vec<bool> = chunks.iter().map(|part| part.last_chunk).collect();
-            assert_eq!(last.iter().filter(|last| **last).count(), 1);
-            assert_eq!(last.last(), Some(&true));
-            assert_eq!(chunks[0].conflict_mode.as_deref(), Some("strict"));
-        }
-    }
-
-    #[test]
-    fn an_import_with_failed_rows_is_no_success() {
-        let answer = v1::ImportHostsResponse {
-            processed: 2,
-            failed: 1,
-            validation_errors: vec!["line 2: no name".to_owned()],
-            ..Default::default()
-        };
-        let failure = imported(answer, &MetadataMap::new()).unwrap_err();
-        assert_eq!(failure.exit, Exit::Failed);
-        assert!(failure.message.contains("line 2"));
-    }
 }

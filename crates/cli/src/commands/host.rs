@@ -5,7 +5,7 @@ mod export;
 mod import;
 mod resolve;
 
-use crate::args::host::{Host, List, Read};
+use crate::args::host::{FileKind, Host, List, Read};
 use crate::client::{Client, Listing};
 use crate::exit::{Failure, chain, reasons};
 use crate::output::{HostView, Hosts, OneHost, Output};
@@ -55,15 +55,15 @@ pub(super) async fn run(
             let found = client.search_hosts(&query, consistency.into()).await?;
             show(&found.value, output)
         }
-        Host::Import {
-            file,
-            conflict,
-            change,
-        } => import::run(&file, conflict.into(), &change, client, output).await,
+        Host::Import(import) => import::run(import, client, output).await,
         Host::Export {
+            to,
             output: file,
             read: Read { consistency },
-        } => export::run(file.as_deref(), consistency.into(), client, output).await,
+        } => {
+            let format = FileKind::of(to, file.as_deref());
+            export::run(file.as_deref(), format, consistency.into(), client, output).await
+        }
     }
 }
 

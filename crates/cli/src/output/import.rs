@@ -3,49 +3,89 @@
 use super::change::Done;
 use super::table::{Columns, columns, header};
 use super::{Page, Report};
+use crate::exit::{FileLine, FileLines};
 use serde::Serialize;
 
 /// The summary of an import.
 #[derive(Serialize, Clone, PartialEq, Debug)]
 pub(crate) struct Imported {
+    /// Nothing was changed: it says what would become of the file.
+    pub(crate) dry_run: bool,
     pub(crate) processed: i32,
     pub(crate) created: i32,
     pub(crate) updated: i32,
     pub(crate) skipped: i32,
+    /// The first of the skipped lines that say what no record says now.
+    pub(crate) left_out: Vec<FileLine>,
+    /// All of them.
+    pub(crate) left_out_total: usize,
     #[serde(flatten)]
-    pub(crate) done: Done,
+    pub(crate) at: Imports,
+}
+
+/// Where an import took effect, or was tried.
+#[derive(Serialize, Clone, PartialEq, Debug)]
+#[serde(untagged)]
+pub(crate) enum Imports {
+    Done(Done),
+    Tried { revision: u64 },
 }
 
 impl Report for Imported {
     fn table(&self, _: Page) -> String {
         let Self {
+            dry_run: _,
             processed,
             created,
             updated,
             skipped,
-            done,
+            left_out,
+            left_out_total,
+            at,
         } = self;
-        format!(
-            "imported {processed} hosts: {created} created, {updated} updated, {skipped} skipped{}",
-            done.tail()
-        )
+        let mut text = match at {
+            Imports::Done(done) => format!(
+                "imported {processed} hosts: {created} created, {updated} updated, {skipped} skipped{}",
+                done.tail()
+            ),
+            Imports::Tried { revision } => format!(
+                "nothing is imported: of {processed} hosts {created} would be created, \
+                 {updated} updated, {skipped} skipped, at revision {revision}\n"
+            ),
+        };
+        let (shown, total) = (left_out.clone(), *left_out_total);
+        if shown.is_empty() && total > 0 {
+            text.push_str(&format!("{total} of the skipped lines are left out\n"));
+        } else if total > 0 {
+            text.push_str("left out:\n");
+            text.push_str(&lines_table(&FileLines { shown, total }));
+        }
+        text
     }
 
     fn csv(&self) -> Vec<Vec<String>> {
         let Self {
+            dry_run,
             processed,
             created,
             updated,
             skipped,
-            done,
+            left_out: _,
+            left_out_total,
+            at,
         } = self;
         let mut row: Vec<String> = [processed, created, updated, skipped]
             .iter()
             .map(ToString::to_string)
             .collect();
-        row.extend(done.csv_row());
+        row.extend(match at {
+            Imports::Done(done) => done.csv_row(),
+            Imports::Tried { revision } => [revision.to_string(), String::new(), String::new()],
+        });
+        row.extend([left_out_total.to_string(), dry_run.to_string()]);
         let mut names = header(&["processed", "created", "updated", "skipped"]);
         names.extend(header(&Done::CSV_HEADER));
+        names.extend(header(&["left_out", "dry_run"]));
         vec![names, row]
     }
 }
@@ -94,22 +134,25 @@ impl Report for Written {
     }
 }
 
-/// One line of a file that cannot be taken.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) struct Problem {
-    pub(crate) line: u32,
-    pub(crate) what: String,
-}
-
-/// Problems as a table for standard error; `total` counts those not shown too.
-pub(crate) fn problems(shown: &[Problem], total: usize) -> String {
+/// Lines of a file as a table; those not shown are counted too.
+pub(crate) fn lines_table(FileLines { shown, total }: &FileLines) -> String {
     let page = Page {
         width: None,
         color: false,
     };
-    let rows = shown
-        .iter()
-        .map(|problem| vec![problem.line.to_string(), problem.what.clone()]);
+    let rows = shown.iter().map(|line| {
+        let FileLine {
+            line,
+            record,
+            reason: _,
+            message,
+        } = line;
+        let place = match record {
+            Some(record) => format!("{line} (record {record})"),
+            None => line.to_string(),
+        };
+        vec![place, message.clone()]
+    });
     let layout = Columns {
         header: &["LINE", "PROBLEM"],
         flowing: &[],
@@ -119,6 +162,5 @@ pub(crate) fn problems(shown: &[Problem], total: usize) -> String {
     if let Some(more @ 1..) = total.checked_sub(shown.len()) {
         text.push_str(&format!("and {more} more\n"));
     }
-    text.truncate(text.trim_end().len());
     text
 }

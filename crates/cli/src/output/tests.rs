@@ -3,6 +3,7 @@ use crate::client::{
     Hook, HookState, NodeStatus, Publication, PublicationState, Published, Status,
 };
 use hosts::Timestamp;
+use hosts::format::Place;
 
 const PIPE: Page = Page {
     width: None,
@@ -208,13 +209,18 @@ fn every_report_is_valid_json_and_even_csv() {
             done,
         });
     }
-    check(&Imported {
-        processed: 3,
-        created: 1,
-        updated: 1,
-        skipped: 1,
-        done: done(),
-    });
+    for at in [Imports::Done(done()), Imports::Tried { revision: 41 }] {
+        check(&Imported {
+            dry_run: matches!(at, Imports::Tried { .. }),
+            processed: 3,
+            created: 1,
+            updated: 1,
+            skipped: 1,
+            left_out: Vec::new(),
+            left_out_total: 1,
+            at,
+        });
+    }
     check(&Exported {
         path: "a,b".into(),
         bytes: 1,
@@ -290,18 +296,28 @@ fn json_is_asked_for_in_every_spelling() {
 
 #[test]
 fn problems_name_their_lines_and_count_the_rest() {
-    let shown = [
-        Problem {
-            line: 3,
-            what: "it has a NUL".into(),
-        },
-        Problem {
-            line: 12,
-            what: "`x y` is not a host name".into(),
-        },
-    ];
+    let at = |line, record| Place { line, record };
+    let lines = FileLines {
+        shown: vec![
+            FileLine::at(at(3, None), "NUL", "it has a NUL".into()),
+            FileLine::at(at(12, Some(1)), "FIELDS", "it has 1 field".into()),
+        ],
+        total: 5,
+    };
+    let table = "LINE           PROBLEM\n3              it has a NUL\n\
+                 12 (record 1)  it has 1 field\nand 3 more\n";
+    assert_eq!(lines_table(&lines), table);
+    let failure = Failure::of(reasons::INVALID_FILE, "no").lines(lines);
     assert_eq!(
-        problems(&shown, 5),
-        "LINE  PROBLEM\n3     it has a NUL\n12    `x y` is not a host name\nand 3 more"
+        failure_as_text(&failure, false),
+        format!("error: no\n{table}hint: mend these lines; nothing was sent\n")
+    );
+    assert_eq!(
+        failure_as_json(&failure),
+        "{\"error\":{\"code\":2,\"reason\":\"INVALID_FILE\",\"message\":\"no\",\
+         \"hint\":\"mend these lines; nothing was sent\",\"lines\":[\
+         {\"line\":3,\"reason\":\"NUL\",\"message\":\"it has a NUL\"},\
+         {\"line\":12,\"record\":1,\"reason\":\"FIELDS\",\"message\":\"it has 1 field\"}],\
+         \"lines_total\":5}}\n"
     );
 }

@@ -3,15 +3,15 @@
 
 use crate::pki::Pair;
 use futures::stream::{self, BoxStream, StreamExt as _};
-use hosts::format::{hosts_file, render};
+use hosts::format::{Export, Place, parse};
 use hosts::{
-    Actor, Address, Answer, Command, ConflictMode, Decision, Fingerprint, Host, HostId, HostPatch,
-    HostRef, Hostname, NewHost, NoTarget, Outcome, Projection, Query, Rejection, RequestId,
-    Revision, Stamp, Target, Timestamp, View,
+    Actor, Address, Answer, Command, Decision, Fingerprint, Host, HostId, HostPatch, HostRef,
+    Hostname, NewHost, NoTarget, Outcome, Projection, Query, Rejection, RequestId, Revision, Stamp,
+    Target, Timestamp,
 };
 use proto::cluster as pb;
 use proto::cluster::cluster_service_server::{ClusterService, ClusterServiceServer};
-use proto::convert::{Get, ImportOptions, List, Search};
+use proto::convert::{Get, ImportOptions, List, Search, file_format, import_line};
 use proto::v1::hosts_service_server::{HostsService, HostsServiceServer};
 use proto::{metadata, v1};
 use std::collections::HashMap;
@@ -40,6 +40,8 @@ pub(crate) enum Mood {
     Silent,
     /// The certificate may not do this.
     Forbids,
+    /// It works, and knows no dry run.
+    Older,
 }
 
 /// A running node.
@@ -213,7 +215,7 @@ impl Service {
         self.0.calling.lock().unwrap().send(method).ok();
         let mood = *self.0.mood.lock().unwrap();
         match mood {
-            Mood::Well | Mood::Unsure | Mood::Dies => Ok(id),
+            Mood::Well | Mood::Unsure | Mood::Dies | Mood::Older => Ok(id),
             Mood::NoQuorum => Err(refused(Code::Unavailable, "NO_QUORUM", "1 of 3 nodes")),
             Mood::Forbids => Err(refused(
                 Code::PermissionDenied,
@@ -472,31 +474,64 @@ impl HostsService for Service {
     ) -> Result<Response<Self::ImportHostsStream>, Status> {
         let id = self.enter("ImportHosts", &request).await?;
         let mut chunks = request.into_inner();
-        let (mut file, mut mode, mut last) = (Vec::new(), None::<ConflictMode>, false);
+        let (mut file, mut options, mut last) = (Vec::new(), None::<ImportOptions>, false);
         while let Some(chunk) = chunks.message().await? {
             assert!(chunk.chunk.len() <= 64 * 1024 && !last);
-            if mode.is_none() {
-                mode = Some(
-                    ImportOptions::try_from(&chunk)
-                        .map_err(|e| invalid(&e))?
-                        .mode,
-                );
+            if options.is_none() {
+                options = Some(ImportOptions::try_from(&chunk).map_err(|e| invalid(&e))?);
             }
             file.extend_from_slice(&chunk.chunk);
             last = chunk.last_chunk;
         }
         assert!(last, "the last chunk says so");
-        let parsed = hosts_file::parse(&file).map_err(|e| invalid(&e))?;
-        let command = Command::ImportHosts {
-            rows: parsed.rows.into_iter().map(|row| row.host).collect(),
-            mode: mode.unwrap(),
+        let ImportOptions {
+            format,
+            mode,
+            dry_run,
+        } = options.unwrap();
+        let parsed = parse(format, &file).map_err(|e| invalid(&e))?;
+        let places: Vec<Place> = parsed.rows.iter().map(|row| row.place).collect();
+        let rows = parsed.rows.into_iter().map(|row| row.host).collect();
+        let command = Command::ImportHosts { rows, mode };
+        if dry_run {
+            assert_eq!(id, None, "nothing is changed under an id");
+            let summary = v1::ImportHostsResponse {
+                created: i32::try_from(places.len()).unwrap(),
+                dry_run: *self.0.mood.lock().unwrap() != Mood::Older,
+                ..Default::default()
+            };
+            return Ok(self.read(stream::iter([Ok(summary)]).boxed()));
+        }
+        let line = |row: usize, reason: &str| import_line(places[row - 1], reason, "taken".into());
+        let answer = match self.decide(id.clone(), self.since(), command.fingerprint(), &command) {
+            Err(rejection @ Rejection::ImportConflicts { .. }) => {
+                let Rejection::ImportConflicts { shown, total } = &rejection else {
+                    unreachable!("matched above");
+                };
+                let lines = v1::ImportHostsResponse {
+                    lines: shown.iter().map(|c| line(c.row, "TAKEN")).collect(),
+                    lines_total: i32::try_from(*total).unwrap(),
+                    ..Default::default()
+                };
+                let refused = rejected(&rejection);
+                return Ok(Response::new(
+                    stream::iter([Ok(lines), Err(refused)]).boxed(),
+                ));
+            }
+            _ => self.change(id, command).await?,
         };
-        let Answer { revision, outcome } = self.change(id, command).await?;
+        let Answer { revision, outcome } = answer;
         let Outcome::Imported(counts) = outcome else {
             panic!("{outcome:?}");
         };
-        let summary = stream::iter([Ok(counts.into())]).boxed();
-        Ok(self.answer(summary, revision))
+        let left_out = counts.left_out.rows.iter();
+        let summary = v1::ImportHostsResponse {
+            lines: left_out
+                .map(|row| line(usize::try_from(*row).unwrap(), "LEFT_OUT"))
+                .collect(),
+            ..(&counts).into()
+        };
+        Ok(self.answer(stream::iter([Ok(summary)]).boxed(), revision))
     }
 
     type ExportHostsStream = BoxStream<'static, Result<v1::ExportHostsResponse, Status>>;
@@ -507,11 +542,8 @@ impl HostsService for Service {
     ) -> Result<Response<Self::ExportHostsStream>, Status> {
         self.enter("ExportHosts", &request).await?;
         let projection = self.0.projection.lock().unwrap().clone();
-        let view = View {
-            comments: true,
-            ..View::default()
-        };
-        let file = render::render(&projection, &view);
+        let format = file_format(&request.into_inner().format).map_err(|e| invalid(&e))?;
+        let file: Vec<u8> = Export::new(projection, format).flatten().collect();
         let chunks: Vec<_> = file.chunks(50).map(<[u8]>::to_vec).collect();
         Ok(self.read(
             stream::iter(chunks)

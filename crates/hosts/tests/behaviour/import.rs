@@ -1,7 +1,10 @@
 //! Many rows as one change, in the three modes.
 
 use hosts::ConflictMode::{Replace, Skip, Strict};
-use hosts::{Command, Decision, Holder, ImportCounts, Rejection, Revision};
+use hosts::{
+    Command, Decision, Holder, ImportCounts, LeftOut, NewHost, Outcome, Rejection, Revision, Tag,
+    Tags,
+};
 
 use crate::world::{World, reason, row};
 
@@ -11,6 +14,18 @@ fn counts(created: u32, updated: u32, skipped: u32) -> ImportCounts {
         created,
         updated,
         skipped,
+        left_out: LeftOut::default(),
+    }
+}
+
+/// The same, with these of the skipped rows left out.
+fn lost(created: u32, updated: u32, skipped: u32, rows: &[u32]) -> ImportCounts {
+    ImportCounts {
+        left_out: LeftOut {
+            rows: rows.into(),
+            total: u32::try_from(rows.len()).unwrap(),
+        },
+        ..counts(created, updated, skipped)
     }
 }
 
@@ -55,7 +70,7 @@ fn of_rows_for_one_host_the_first_wins_or_the_last_or_none() {
         "10.0.0.2 b.lan",
     ];
     let mut world = World::new();
-    assert_eq!(world.import(&lines, Skip), Ok(counts(1, 0, 2)));
+    assert_eq!(world.import(&lines, Skip), Ok(lost(1, 0, 2, &[2])));
     assert_eq!(world.lines(), ["10.0.0.2 a.lan b.lan"]);
 
     let mut world = World::new();
@@ -75,11 +90,89 @@ fn skip_leaves_what_is_taken() {
     let mut world = World::new();
     world.add("10.0.0.2 a.lan b.lan # mine");
     let lines = ["10.0.0.2 b.lan", "10.0.0.2 c.lan a.lan", "10.0.0.2 d.lan"];
-    assert_eq!(world.import(&lines, Skip), Ok(counts(1, 0, 2)));
+    assert_eq!(world.import(&lines, Skip), Ok(lost(1, 0, 2, &[2])));
     assert_eq!(
         world.lines(),
         ["10.0.0.2 a.lan b.lan # mine", "10.0.0.2 d.lan"]
     );
+}
+
+#[test]
+fn a_skipped_row_that_says_more_than_the_records_is_told() {
+    let tagged = |line: &str, tag: &str| NewHost {
+        tags: Tags::new(vec![Tag::parse(tag).unwrap()]).unwrap(),
+        ..row(line)
+    };
+    let mut world = World::new();
+    world
+        .run(&Command::AddHost(tagged(
+            "10.0.0.2 a.lan b.lan # mine",
+            "home",
+        )))
+        .unwrap();
+    world.add("10.0.0.2 c.lan");
+    for (row, lost) in [
+        (row("10.0.0.2 a.lan b.lan # mine"), false),
+        (row("10.0.0.2 b.lan"), false),
+        (row("10.0.0.2 b.lan c.lan"), false),
+        (tagged("10.0.0.2 a.lan", "home"), false),
+        (row("10.0.0.2 b.lan x.lan"), true),
+        (row("10.0.0.2 a.lan # other"), true),
+        (tagged("10.0.0.2 a.lan", "lab"), true),
+        (row("!10.0.0.2 a.lan"), true),
+    ] {
+        let mode = Skip;
+        let rows = vec![self::row("10.0.0.9 other.lan"), row.clone()];
+        let decided = world.decide(&Command::ImportHosts { rows, mode }).unwrap();
+        let Decision::Commit(change) = decided else {
+            panic!("no change: {decided:?}");
+        };
+        let hosts::Reply::Imported(counts) = change.reply else {
+            panic!("no import: {:?}", change.reply);
+        };
+        let expected: &[u32] = if lost { &[2] } else { &[] };
+        assert_eq!(&*counts.left_out.rows, expected, "{row:?}");
+        assert_eq!(counts.skipped, 1);
+    }
+}
+
+#[test]
+fn a_name_that_a_later_row_brings_is_not_lost() {
+    let mut world = World::new();
+    world.add("10.0.0.2 a.lan");
+    let lines = ["10.0.0.2 a.lan b.lan", "10.0.0.2 b.lan"];
+    assert_eq!(world.import(&lines, Skip), Ok(counts(1, 0, 1)));
+    assert_eq!(world.lines(), ["10.0.0.2 a.lan", "10.0.0.2 b.lan"]);
+}
+
+#[test]
+fn replace_tells_what_only_an_earlier_row_said() {
+    let mut world = World::new();
+    let lines = ["10.0.0.2 a.lan b.lan # x", "10.0.0.2 a.lan # y"];
+    assert_eq!(world.import(&lines, Replace), Ok(lost(1, 0, 1, &[1])));
+    assert_eq!(world.lines(), ["10.0.0.2 a.lan # y"]);
+}
+
+#[test]
+fn a_hundred_left_out_rows_are_named_and_a_retry_is_told_the_same() {
+    let mut world = World::new();
+    world.add("10.0.0.2 a.lan # mine");
+    let mut rows = vec![row("10.0.0.2 a.lan # other"); 101];
+    rows.push(row("10.0.0.3 b.lan"));
+    let import = Command::ImportHosts { rows, mode: Skip };
+    let stamp = world.stamp(&import);
+    let Ok(Decision::Commit(change)) = hosts::decide(&world.hosts, &import, stamp.clone()) else {
+        panic!("no change");
+    };
+    let first = world.apply(&change).unwrap().answer;
+    let Outcome::Imported(counts) = &first.outcome else {
+        panic!("no import: {first:?}");
+    };
+    let named: Vec<u32> = (1..=100).collect();
+    assert_eq!(*counts.left_out.rows, named);
+    assert_eq!(counts.left_out.total, 101);
+    let again = hosts::decide(&world.hosts, &import, stamp);
+    assert_eq!(again, Ok(Decision::Answered(first)));
 }
 
 #[test]
@@ -187,10 +280,7 @@ fn an_import_of_nothing_new_makes_no_entry() {
         let Decision::Unchanged(answer) = decision else {
             panic!("an entry for nothing: {decision:?}");
         };
-        assert_eq!(
-            answer.outcome,
-            hosts::Outcome::Imported(counts(0, 0, skipped))
-        );
+        assert_eq!(answer.outcome, Outcome::Imported(counts(0, 0, skipped)));
     }
 }
 

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use hosts::format::hosts_file::parse;
 use hosts::format::render::{render, verify};
 use hosts::{
-    Aliases, Answer, Command, Comment, ConflictMode, Decision, Host, HostId, HostPatch,
-    ImportCounts, NewHost, Outcome, Projection, Query, Revision, Stamp, Tag, Tags, View, decide,
+    Address, Aliases, Answer, Command, Comment, ConflictMode, Decision, Host, HostId, HostPatch,
+    Hostname, ImportCounts, LeftOut, NewHost, Outcome, Projection, Query, Revision, Stamp, Tag,
+    Tags, View, decide,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -108,7 +109,10 @@ impl Model {
         let mut written: Vec<HostId> = Vec::new();
         let mut fresh = 0;
         let mut conflict = false;
-        for row in rows {
+        // Which row a host of this file is from, and which rows gave way to which host.
+        let mut writers: Vec<(HostId, usize)> = Vec::new();
+        let mut passed: Vec<(usize, HostId)> = Vec::new();
+        for (index, row) in rows.iter().enumerate() {
             let place = u128::try_from(written.len()).expect("small");
             let new = record(HostId::from_u128(place), row);
             let mut holders: Vec<usize> = (0..self.hosts.len())
@@ -116,6 +120,7 @@ impl Model {
                 .collect();
             let Some(holder) = holders.pop() else {
                 written.push(new.id);
+                writers.push((new.id, index));
                 fresh += 1;
                 self.hosts.push(new);
                 continue;
@@ -123,7 +128,12 @@ impl Model {
             let held = &self.hosts[holder];
             let ours = written.contains(&held.id);
             let repeated = holders.is_empty() && ours && held.facts() == new.facts();
-            if repeated || mode == ConflictMode::Skip {
+            if repeated {
+                continue;
+            }
+            if mode == ConflictMode::Skip {
+                let taken = new.names().find_map(|name| self.holder(new.address, name));
+                passed.push((index, taken.expect("it has a holder").id));
                 continue;
             }
             let other_line = ours && held.hostname != new.hostname;
@@ -134,6 +144,11 @@ impl Model {
             if !ours {
                 written.push(held.id);
             }
+            let writer = writers.iter().rposition(|(id, _)| *id == held.id);
+            if let Some(writer) = writer {
+                passed.push((writers[writer].1, held.id));
+            }
+            writers.push((held.id, index));
             self.hosts[holder] = Host {
                 id: held.id,
                 version: held.version,
@@ -145,6 +160,21 @@ impl Model {
         if conflict {
             return Err("IMPORT_CONFLICTS");
         }
+        let is_lost = |&&(index, held): &&(usize, HostId)| {
+            let row = record(held, &rows[index]);
+            let host = self.hosts.iter().find(|host| host.id == held);
+            let host = host.expect("a holder stays");
+            let mut names = row.names();
+            names.any(|name| self.holder(row.address, name).is_none())
+                || (row.comment.is_some() && row.comment != host.comment)
+                || row
+                    .tags
+                    .iter()
+                    .any(|tag| host.tags.iter().all(|other| other != tag))
+                || row.enabled != host.enabled
+        };
+        let lost = passed.iter().filter(is_lost).map(|(index, _)| index + 1);
+        let lost: std::collections::BTreeSet<usize> = lost.collect();
         let mut n = 0;
         for host in &mut self.hosts {
             if old.iter().all(|o| o.id != host.id) {
@@ -159,7 +189,16 @@ impl Model {
             created: fresh,
             updated: count(updated),
             skipped: count(rows.len()) - fresh - count(updated),
+            left_out: LeftOut {
+                rows: lost.iter().map(|row| count(*row)).collect(),
+                total: count(lost.len()),
+            },
         }))
+    }
+
+    fn holder(&self, address: Address, name: &Hostname) -> Option<&Host> {
+        let holds = |host: &&Host| host.address == address && host.names().any(|n| n == name);
+        self.hosts.iter().find(holds)
     }
 
     fn unique(&self) -> bool {
@@ -210,7 +249,7 @@ fn told(outcome: &Outcome) -> Told {
     match outcome {
         Outcome::Added(host) | Outcome::Updated(host) => Told::Host(host.id),
         Outcome::Deleted(id) => Told::Gone(*id),
-        Outcome::Imported(counts) => Told::Rows(*counts),
+        Outcome::Imported(counts) => Told::Rows(counts.clone()),
     }
 }
 
@@ -441,11 +480,11 @@ fn any_patch() -> impl Strategy<Value = HostPatch> {
         )
 }
 
-fn any_address() -> impl Strategy<Value = hosts::Address> {
+fn any_address() -> impl Strategy<Value = Address> {
     prop::sample::select(vec!["10.0.0.1", "10.0.0.2", "fd00::1"]).prop_map(address)
 }
 
-fn any_name() -> impl Strategy<Value = hosts::Hostname> {
+fn any_name() -> impl Strategy<Value = Hostname> {
     (0..7u8).prop_map(|n| name(&format!("{}{n}.lan", if n % 2 == 0 { 'b' } else { 'a' })))
 }
 

@@ -2,8 +2,10 @@
 
 use super::{
     auth::{Need, caller},
-    health, import,
+    health,
+    import::{self, Refused},
     metadata::{self, Marks},
+    renders::{Answers, Renders, Selection},
     status,
 };
 use crate::{
@@ -14,17 +16,17 @@ use crate::{
     publish::Published,
     reads::Reads,
 };
-use futures::{Stream, StreamExt as _, stream};
+use futures::{StreamExt as _, stream};
 use hosts::{
-    Actor, Answer, Command, Host, HostId, HostPatch, HostRef, NewHost, Outcome, Query, Revision,
-    Target,
+    Actor, Answer, Change, Command, Decision, HostId, HostPatch, HostRef, ImportCounts, NewHost,
+    Outcome, Reply, Revision, Stamp, Target, format::Export,
 };
 use proto::{
-    convert::{Consistency, FileFormat, Get, InvalidMessage, List, Search},
+    convert::{Consistency, Get, InvalidMessage, List, Search, file_format},
     v1::{self, hosts_service_server::HostsService},
 };
 use raft_store::{Applied, disk::Work};
-use std::{pin::Pin, sync::Arc};
+use std::sync::Arc;
 use tokio::{
     sync::{Semaphore, watch},
     time::Instant,
@@ -41,6 +43,7 @@ pub struct HostsApi {
     pub(super) started: Instant,
     pub(super) marks: Marks,
     imports: Arc<Semaphore>,
+    renders: Renders,
     work: Work,
 }
 
@@ -65,6 +68,7 @@ impl HostsApi {
             started,
             marks,
             imports,
+            renders: Renders::new(work),
             work,
         }
     }
@@ -74,11 +78,11 @@ impl HostsApi {
         &self,
         metadata: &MetadataMap,
         by: Actor,
-        command: Command,
+        command: Arc<Command>,
         deadline: Instant,
     ) -> Result<Result<Answer, WriteError>, Status> {
         let asked = Asked {
-            command: Arc::new(command),
+            command,
             by,
             request: metadata::request_id(metadata, &*self.clock)?,
             since: self.since(metadata)?,
@@ -153,28 +157,66 @@ impl HostsApi {
         }
     }
 
-    /// The hosts that match, from `offset` on and at most `limit` of them.
-    async fn select(
+    /// What would become of an import, as of a read that begins now.
+    async fn try_import(
         &self,
-        view: &Arc<Applied>,
-        query: Option<Query>,
-        offset: usize,
-        limit: usize,
-    ) -> Result<Vec<Arc<Host>>, Status> {
-        let view = Arc::clone(view);
-        let select = move || {
-            let hosts = &view.projection;
-            match &query {
-                Some(query) => hosts
-                    .search(query)
-                    .skip(offset)
-                    .take(limit)
-                    .cloned()
-                    .collect(),
-                None => hosts.hosts().skip(offset).take(limit).cloned().collect(),
-            }
+        metadata: &MetadataMap,
+        by: Actor,
+        import: &import::Received,
+    ) -> Result<(Result<ImportCounts, WriteError>, Arc<Applied>), Status> {
+        let view = self.view(metadata, Consistency::Linearizable).await?;
+        let request = metadata::own_request_id(&*self.clock);
+        let (at, seed) = (self.clock.now(), self.clock.seed());
+        let (seen, command) = (Arc::clone(&view), Arc::clone(&import.command));
+        let decide = move || {
+            let stamp = Stamp {
+                at,
+                by,
+                request,
+                since: Some(seen.projection.revision()),
+                fingerprint: command.fingerprint(),
+                seed,
+            };
+            hosts::decide(&seen.projection, &command, stamp)
         };
-        aside(self.work, select).await.map_err(status::internal)
+        let counts = match aside(self.work, decide).await.map_err(status::internal)? {
+            Err(rejection) => Err(WriteError::Rejected(rejection)),
+            Ok(
+                Decision::Commit(Change {
+                    reply: Reply::Imported(counts),
+                    ..
+                })
+                | Decision::Unchanged(Answer {
+                    outcome: Outcome::Imported(counts),
+                    ..
+                }),
+            ) => Ok(counts),
+            Ok(_) => return Err(other_answer("an import")),
+        };
+        Ok((counts, view))
+    }
+
+    async fn import(
+        &self,
+        metadata: &MetadataMap,
+        by: Actor,
+        chunks: Streaming<v1::ImportHostsRequest>,
+    ) -> Result<Response<Answers<v1::ImportHostsResponse>>, Refused> {
+        let deadline = metadata::deadline(metadata, limits::IMPORT_TIME);
+        let import = import::receive(chunks, &self.imports, self.work, deadline).await?;
+        let one = |summary| stream::iter([Ok(summary)]).boxed();
+        if import.dry_run {
+            let (counts, view) = self.try_import(metadata, by, &import).await?;
+            let counts = counts.map_err(|error| import.refused(&error))?;
+            return Ok(self.seen(one(import.summary(&counts)), &view));
+        }
+        let command = Arc::clone(&import.command);
+        let written = self.write(metadata, by, command, deadline).await?;
+        let answer = written.map_err(|error| import.refused(&error))?;
+        let Outcome::Imported(counts) = &answer.outcome else {
+            return Err(other_answer("an import").into());
+        };
+        Ok(self.answered(one(import.summary(counts)), answer.revision))
     }
 
     fn answered<T>(&self, message: T, revision: Revision) -> Response<T> {
@@ -185,9 +227,6 @@ impl HostsApi {
         self.marks.on(message, view.projection.revision(), view)
     }
 }
-
-/// A stream of answers.
-type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
 #[tonic::async_trait]
 impl HostsService for HostsApi {
@@ -202,12 +241,12 @@ impl HostsService for HostsApi {
     ) -> Result<Response<v1::AddHostResponse>, Status> {
         let by = caller(&request, Need::Write)?;
         let (metadata, _, message) = request.into_parts();
-        let command = Command::AddHost(parsed(NewHost::try_from(message))?);
+        let command = Arc::new(Command::AddHost(parsed(NewHost::try_from(message))?));
         let deadline = metadata::deadline(&metadata, limits::CALL_TIME);
         let written = self.write(&metadata, by, command, deadline).await?;
         let answer = written.map_err(|error| status::write_failed(&error))?;
         let Outcome::Added(host) = &answer.outcome else {
-            return Err(status::internal("an add was answered with something else"));
+            return Err(other_answer("an add"));
         };
         let message = v1::AddHostResponse {
             id: host.id.to_string(),
@@ -250,9 +289,7 @@ impl HostsService for HostsApi {
         let version = version.as_deref();
         let answer = self.write_to(&metadata, by, host, version, command).await?;
         let Outcome::Updated(host) = &answer.outcome else {
-            return Err(status::internal(
-                "an update was answered with something else",
-            ));
+            return Err(other_answer("an update"));
         };
         let message = v1::UpdateHostResponse {
             entry: Some(host.as_ref().into()),
@@ -272,9 +309,7 @@ impl HostsService for HostsApi {
         let version = version.as_deref();
         let answer = self.write_to(&metadata, by, host, version, command).await?;
         let Outcome::Deleted(id) = &answer.outcome else {
-            return Err(status::internal(
-                "a delete was answered with something else",
-            ));
+            return Err(other_answer("a delete"));
         };
         let message = v1::DeleteHostResponse {
             success: true,
@@ -296,10 +331,14 @@ impl HostsService for HostsApi {
             consistency,
         } = parsed(message.try_into())?;
         let view = self.view(&metadata, consistency).await?;
-        let limit = limit.unwrap_or(usize::MAX);
-        let hosts = self.select(&view, filter, offset, limit).await?;
-        let answers = entries(hosts, |entry| v1::ListHostsResponse { entry: Some(entry) });
-        Ok(self.seen(answers, &view))
+        let selection = Selection {
+            query: filter.unwrap_or_default(),
+            skip: offset,
+            left: limit.unwrap_or(usize::MAX),
+            ..Selection::of(&view)
+        };
+        let entry = |entry| v1::ListHostsResponse { entry: Some(entry) };
+        Ok(self.seen(self.renders.entries(selection, entry), &view))
     }
 
     async fn search_hosts(
@@ -310,11 +349,12 @@ impl HostsService for HostsApi {
         let (metadata, _, message) = request.into_parts();
         let Search { query, consistency } = parsed(message.try_into())?;
         let view = self.view(&metadata, consistency).await?;
-        let hosts = self.select(&view, Some(query), 0, usize::MAX).await?;
-        let answers = entries(hosts, |entry| v1::SearchHostsResponse {
-            entry: Some(entry),
-        });
-        Ok(self.seen(answers, &view))
+        let selection = Selection {
+            query,
+            ..Selection::of(&view)
+        };
+        let entry = |entry| v1::SearchHostsResponse { entry: Some(entry) };
+        Ok(self.seen(self.renders.entries(selection, entry), &view))
     }
 
     async fn import_hosts(
@@ -323,17 +363,20 @@ impl HostsService for HostsApi {
     ) -> Result<Response<Self::ImportHostsStream>, Status> {
         let by = caller(&request, Need::Write)?;
         let (metadata, _, chunks) = request.into_parts();
-        let deadline = metadata::deadline(&metadata, limits::IMPORT_TIME);
-        let import = import::receive(chunks, &self.imports, self.work, deadline).await?;
-        let written = self.write(&metadata, by, import.command, deadline).await?;
-        let answer = written.map_err(|error| import::refused(&error, &import.lines))?;
-        let Outcome::Imported(counts) = &answer.outcome else {
-            return Err(status::internal(
-                "an import was answered with something else",
-            ));
-        };
-        let answers: Answers<_> = stream::iter([Ok(import::summary(counts))]).boxed();
-        Ok(self.answered(answers, answer.revision))
+        match self.import(&metadata, by, chunks).await {
+            Ok(answer) => Ok(answer),
+            Err(Refused {
+                lines: None,
+                status,
+            }) => Err(status),
+            // The lines come first: a status has no room for all of them.
+            Err(Refused {
+                lines: Some(lines),
+                status,
+            }) => Ok(Response::new(
+                stream::iter([Ok(lines), Err(status)]).boxed(),
+            )),
+        }
     }
 
     async fn export_hosts(
@@ -346,18 +389,12 @@ impl HostsService for HostsApi {
             format,
             consistency,
         } = message;
-        let FileFormat::Hosts = parsed(FileFormat::from_wire(&format))?;
+        let format = parsed(file_format(&format))?;
         let view = self
             .view(&metadata, parsed(Consistency::from_wire(consistency))?)
             .await?;
-        let shown = Arc::clone(&view);
-        let file = aside(self.work, move || exported(&shown)).await;
-        let file = file.map_err(status::internal)?;
-        // One piece at least: earlier clients expect it of an empty file too.
-        let chunks = crate::peers::pieces(file.into());
-        let answers: Answers<_> =
-            stream::iter(chunks.map(|chunk| Ok(v1::ExportHostsResponse { chunk }))).boxed();
-        Ok(self.seen(answers, &view))
+        let export = Export::new(hosts::Projection::clone(&view.projection), format);
+        Ok(self.seen(self.renders.pieces(export), &view))
     }
 
     async fn liveness(
@@ -383,26 +420,10 @@ impl HostsService for HostsApi {
     }
 }
 
-fn exported(shown: &Applied) -> Vec<u8> {
-    if shown.projection.is_empty() {
-        return Vec::new();
-    }
-    let view = hosts::View {
-        comments: true,
-        ..hosts::View::default()
-    };
-    hosts::format::render::render(&shown.projection, &view)
-}
-
 fn parsed<T>(result: Result<T, InvalidMessage>) -> Result<T, Status> {
     result.map_err(|error| status::invalid(&error))
 }
 
-/// The hosts one by one, turned into messages as they are sent.
-fn entries<T: 'static>(
-    hosts: Vec<Arc<Host>>,
-    message: impl Fn(v1::HostEntry) -> T + Send + 'static,
-) -> Answers<T> {
-    let one = move |host: Arc<Host>| Ok(message(host.as_ref().into()));
-    stream::iter(hosts.into_iter().map(one)).boxed()
+fn other_answer(what: &str) -> Status {
+    status::internal(format!("{what} was answered with something else"))
 }

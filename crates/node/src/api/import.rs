@@ -1,32 +1,54 @@
-//! An import: a file in chunks becomes one command.
+//! An import: a file in chunks becomes one command, and what becomes of its
+//! rows is told by the lines of the file.
 
 use super::status;
 use crate::{aside::aside, forward::WriteError, limits};
 use hosts::{
     Command, Holder, ImportConflict, ImportCounts, NewHost, Rejection,
-    format::{ParseErrors, ParseFault, hosts_file},
+    format::{self, FileFormat, ParseErrors, ParseFault, Place},
+    limits::LISTED_MAX,
 };
-use proto::{convert::ImportOptions, v1};
+use proto::{
+    convert::{ImportOptions, import_line},
+    v1,
+};
 use raft_store::disk::Work;
 use std::{fmt::Write as _, sync::Arc};
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
     time::Instant,
 };
-use tonic::{Status, Streaming};
+use tonic::{Code, Status, Streaming};
 
 /// An import that has arrived.
 pub(super) struct Received {
     /// What is asked for.
-    pub(super) command: Command,
-    /// The line of the file that each row is from.
-    pub(super) lines: Vec<u32>,
-    /// Its place among the imports of this node, until it is answered.
-    _place: OwnedSemaphorePermit,
+    pub(super) command: Arc<Command>,
+    /// Whether only to say what would become of it.
+    pub(super) dry_run: bool,
+    /// Where in the file each row is.
+    places: Vec<Place>,
+    /// Its turn among the imports of this node, until it is answered.
+    _turn: OwnedSemaphorePermit,
+}
+
+/// Why an import is not taken.
+pub(super) struct Refused {
+    /// What is wrong with which lines, where it is them.
+    pub(super) lines: Option<v1::ImportHostsResponse>,
+    /// How the call ends.
+    pub(super) status: Status,
+}
+
+impl From<Status> for Refused {
+    fn from(status: Status) -> Self {
+        let lines = None;
+        Self { lines, status }
+    }
 }
 
 /// Gathers the chunks up to the last one and reads the file in them. Gives the
-/// command with its place among the imports of this node, which it has waited
+/// command with its turn among the imports of this node, which it has waited
 /// for and which ends with the call.
 ///
 /// # Errors
@@ -37,31 +59,38 @@ pub(super) async fn receive(
     imports: &Arc<Semaphore>,
     work: Work,
     deadline: Instant,
-) -> Result<Received, Status> {
+) -> Result<Received, Refused> {
     let mut file = Vec::new();
     let gathered = async {
-        let place = Arc::clone(imports).acquire_owned().await;
-        let place = place.map_err(status::internal)?;
-        Ok::<_, Status>((gather(chunks, &mut file).await?, place))
+        let turn = Arc::clone(imports).acquire_owned().await;
+        let turn = turn.map_err(status::internal)?;
+        Ok::<_, Status>((gather(chunks, &mut file).await?, turn))
     };
     let gathered = tokio::time::timeout_at(deadline, gathered).await;
-    let (ImportOptions { mode, .. }, place) = match gathered {
+    let (options, turn) = match gathered {
         Ok(gathered) => gathered?,
-        Err(_) => return Err(truncated(file.len(), "was not there in time")),
+        Err(_) => return Err(truncated(file.len(), "was not there in time").into()),
     };
-    let parsed = aside(work, move || hosts_file::parse(&file)).await;
+    let ImportOptions {
+        format,
+        mode,
+        dry_run,
+    } = options;
+    let parsed = aside(work, move || read(format, &file)).await;
     let parsed = parsed.map_err(status::internal)?;
-    let parsed = parsed.map_err(|errors| unreadable(&errors))?;
-    let (lines, rows): (Vec<u32>, Vec<NewHost>) = parsed
-        .rows
-        .into_iter()
-        .map(|row| (row.place.line, row.host))
-        .unzip();
+    let (places, rows) = parsed.map_err(|errors| unreadable(&errors))?;
     Ok(Received {
-        command: Command::ImportHosts { rows, mode },
-        lines,
-        _place: place,
+        command: Arc::new(Command::ImportHosts { rows, mode }),
+        dry_run,
+        places,
+        _turn: turn,
     })
+}
+
+/// Where the rows of a file are, and what they say.
+fn read(format: FileFormat, file: &[u8]) -> Result<(Vec<Place>, Vec<NewHost>), ParseErrors> {
+    let rows = format::parse(format, file)?.rows.into_iter();
+    Ok(rows.map(|row| (row.place, row.host)).unzip())
 }
 
 async fn gather(
@@ -93,76 +122,153 @@ async fn gather(
     }
 }
 
-/// Why the leader does not take the rows, by the lines of the file.
-pub(super) fn refused(error: &WriteError, lines: &[u32]) -> Status {
-    let WriteError::Rejected(rejection @ Rejection::ImportConflicts { shown, total }) = error
-    else {
-        return status::write_failed(error);
-    };
-    let line = |row: usize| row.checked_sub(1).and_then(|at| lines.get(at)).copied();
-    let mut message = match total {
-        1 => "1 line conflicts; nothing was imported".to_owned(),
-        _ => format!("{total} lines conflict; nothing was imported"),
-    };
-    for conflict in shown.iter().take(PROBLEMS_IN_MESSAGE) {
+impl Received {
+    /// What became of the rows, or would become of them.
+    pub(super) fn summary(&self, counts: &ImportCounts) -> v1::ImportHostsResponse {
+        let left_out = counts.left_out.rows.iter().filter_map(|row| {
+            let index = usize::try_from(*row).ok()?.checked_sub(1)?;
+            let (place, host) = (self.places.get(index)?, self.rows().get(index)?);
+            Some(import_line(*place, "LEFT_OUT", left_out(host)))
+        });
+        v1::ImportHostsResponse {
+            lines: left_out.collect(),
+            dry_run: self.dry_run,
+            ..counts.into()
+        }
+    }
+
+    /// Why the leader does not take the rows, by the lines of the file.
+    pub(super) fn refused(&self, error: &WriteError) -> Refused {
+        let WriteError::Rejected(rejection @ Rejection::ImportConflicts { shown, total }) = error
+        else {
+            return status::write_failed(error).into();
+        };
+        let said = match total {
+            1 => "1 line conflicts; nothing was imported".to_owned(),
+            _ => format!("{total} lines conflict; nothing was imported"),
+        };
+        let lines = shown.iter().filter_map(|conflict| self.conflict(conflict));
+        let mut told = told(&said, lines.collect(), *total);
+        told.processed = wire(self.rows().len());
+        told.dry_run = self.dry_run;
+        Refused {
+            status: status::refused(
+                Code::AlreadyExists,
+                rejection.reason(),
+                with_lines(said, &told.lines),
+            ),
+            lines: Some(told),
+        }
+    }
+
+    fn conflict(&self, conflict: &ImportConflict) -> Option<v1::ImportLine> {
         let ImportConflict {
             row,
             address,
             name,
             held_by,
         } = conflict;
-        let holder = match held_by {
-            Holder::Host(id) => format!("belongs to host {id}"),
-            Holder::Row(row) => format!("is on line {} already", line(*row).unwrap_or(0)),
+        let (reason, holder) = match held_by {
+            Holder::Host(id) => ("TAKEN", format!("belongs to host {id}")),
+            Holder::Row(row) => ("REPEATED", format!("is on {} already", self.place(*row)?)),
         };
-        // Writing to a String cannot fail.
-        let _infallible = write!(
-            message,
-            "\nline {}: {address} {name} {holder}",
-            line(*row).unwrap_or(0)
-        );
+        let message = format!("{address} {name} {holder}");
+        Some(import_line(self.place(*row)?, reason, message))
     }
-    status::refused(tonic::Code::AlreadyExists, rejection.reason(), message)
+
+    /// Where a row is that is counted from 1.
+    fn place(&self, row: usize) -> Option<Place> {
+        self.places.get(row.checked_sub(1)?).copied()
+    }
+
+    fn rows(&self) -> &[NewHost] {
+        match &*self.command {
+            Command::ImportHosts { rows, .. } => rows,
+            _ => &[],
+        }
+    }
 }
 
-/// What became of the rows.
-pub(super) fn summary(counts: &ImportCounts) -> v1::ImportHostsResponse {
-    let ImportCounts {
-        processed,
-        created,
-        updated,
-        skipped,
-    } = *counts;
-    let wire = |n: u32| i32::try_from(n).unwrap_or(i32::MAX);
-    v1::ImportHostsResponse {
-        processed: wire(processed),
-        created: wire(created),
-        updated: wire(updated),
-        skipped: wire(skipped),
-        ..Default::default()
-    }
+fn left_out(host: &NewHost) -> String {
+    let NewHost {
+        address,
+        hostname,
+        aliases,
+        ..
+    } = host;
+    let aliases = match aliases.len() {
+        0 => String::new(),
+        1 => " with 1 alias".to_owned(),
+        n => format!(" with {n} aliases"),
+    };
+    format!(
+        "{address} {hostname}{aliases} is left out: its name is taken there, and the record says something else"
+    )
 }
 
 fn truncated(bytes: usize, how: &str) -> Status {
     status::refused(
-        tonic::Code::InvalidArgument,
+        Code::InvalidArgument,
         "TRUNCATED",
         format!("the file {how} after {bytes} bytes, without a last chunk; nothing was imported"),
     )
 }
 
-fn unreadable(errors: &ParseErrors) -> Status {
-    let mut message = errors.to_string();
-    for problem in errors.shown.iter().take(PROBLEMS_IN_MESSAGE) {
-        // Writing to a String cannot fail.
-        let _infallible = write!(message, "\n{}", status::chain(problem));
-    }
+fn unreadable(errors: &ParseErrors) -> Refused {
+    let ParseErrors { shown, total } = errors;
+    let lines = shown.iter().map(|error| {
+        let message = status::chain(&error.fault);
+        import_line(error.place, error.fault.reason(), message)
+    });
+    let told = told(&errors.to_string(), lines.collect(), *total);
+    let message = with_lines(errors.to_string(), &told.lines);
     let too_large =
         |fault: &ParseFault| matches!(fault, ParseFault::FileTooLarge | ParseFault::TooManyRows);
-    if errors.shown.iter().any(|error| too_large(&error.fault)) {
-        return status::too_large(message);
+    let status = if shown.iter().any(|error| too_large(&error.fault)) {
+        status::too_large(message)
+    } else {
+        status::refused(Code::InvalidArgument, "INVALID_FILE", message)
+    };
+    let lines = Some(told);
+    Refused { lines, status }
+}
+
+/// What is told about the lines of a file that is refused: to earlier clients
+/// as text.
+fn told(said: &str, lines: Vec<v1::ImportLine>, total: usize) -> v1::ImportHostsResponse {
+    let texts = lines.iter().take(LISTED_MAX).map(text);
+    v1::ImportHostsResponse {
+        failed: wire(total),
+        error: Some(said.to_owned()),
+        validation_errors: texts.collect(),
+        lines,
+        lines_total: wire(total),
+        ..Default::default()
     }
-    status::refused(tonic::Code::InvalidArgument, "INVALID_FILE", message)
+}
+
+/// The first lines below what is said: for whoever sees the status only.
+fn with_lines(mut said: String, lines: &[v1::ImportLine]) -> String {
+    for line in lines.iter().take(PROBLEMS_IN_MESSAGE) {
+        // Writing to a String cannot fail.
+        let _infallible = write!(said, "\n{}", text(line));
+    }
+    said
+}
+
+fn text(line: &v1::ImportLine) -> String {
+    let v1::ImportLine {
+        line,
+        record,
+        reason: _,
+        message,
+    } = line;
+    let (line, record) = (*line, *record);
+    format!("{}: {message}", Place { line, record })
+}
+
+fn wire(count: usize) -> i32 {
+    i32::try_from(count).unwrap_or(i32::MAX)
 }
 
 /// A status travels in HTTP/2 headers: a few lines, not a report.

@@ -19,7 +19,7 @@ use tonic::{
 /// `INVALID_ARGUMENT` when it is not 1 to 128 visible ASCII characters.
 pub(super) fn request_id(metadata: &MetadataMap, clock: &dyn Clock) -> Result<RequestId, Status> {
     let text = match metadata.get(REQUEST_ID) {
-        None => format!("node-{:032x}", clock.seed()),
+        None => return Ok(own_request_id(clock)),
         // What is no visible ASCII fails to parse below, as it should.
         Some(value) => String::from_utf8_lossy(value.as_bytes()).into_owned(),
     };
@@ -36,6 +36,12 @@ pub(super) fn request_since(metadata: &MetadataMap) -> Result<Option<Revision>, 
     };
     let index: Result<Revision, _> = String::from_utf8_lossy(value.as_bytes()).parse();
     index.map(Some).map_err(|cause| status::invalid(&cause))
+}
+
+/// One that nobody has given and nobody will give.
+pub(super) fn own_request_id(clock: &dyn Clock) -> RequestId {
+    let text = format!("node-{:032x}", clock.seed());
+    RequestId::parse(&text).expect("letters and digits, fewer than 128")
 }
 
 /// When the caller stops waiting: its `grpc-timeout`, else `default`.

@@ -324,7 +324,7 @@ async fn a_malformed_field_is_named() {
         client.export_hosts(format).await,
         invalid.0,
         invalid.1,
-        &["format", "hosts"],
+        &["format", "hosts, json, csv"],
     );
     let format = v1::ImportHostsRequest {
         format: Some("yaml".into()),

@@ -99,8 +99,12 @@ pub(crate) async fn listed(client: &mut Hosts) -> Vec<v1::HostEntry> {
 }
 
 pub(crate) async fn export(client: &mut Hosts) -> Vec<u8> {
+    export_as(client, "hosts").await
+}
+
+pub(crate) async fn export_as(client: &mut Hosts, format: &str) -> Vec<u8> {
     let request = v1::ExportHostsRequest {
-        format: "hosts".into(),
+        format: format.into(),
         ..Default::default()
     };
     let chunks = all(client.export_hosts(request).await.unwrap()).await;

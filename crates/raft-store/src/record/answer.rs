@@ -88,7 +88,7 @@ pub(crate) fn answer_shape(Answer { revision, outcome }: &Answer) -> AnswerShape
             Outcome::Added(host) => OutcomeShape::Added(host_shape(host)),
             Outcome::Updated(host) => OutcomeShape::Updated(host_shape(host)),
             Outcome::Deleted(id) => OutcomeShape::Deleted(host_id_bytes(*id)),
-            Outcome::Imported(counts) => OutcomeShape::Imported(counts_shape(*counts)),
+            Outcome::Imported(counts) => OutcomeShape::Imported(counts_shape(counts)),
         }),
     }
 }

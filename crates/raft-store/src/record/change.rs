@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use hosts::{
-    Actor, Change, DeleteReason, Event, Expected, Fingerprint, ImportCounts, NewHost, Reply,
-    RequestId, Revision, Stamp, Timestamp,
+    Actor, Change, DeleteReason, Event, Expected, Fingerprint, ImportCounts, LeftOut, NewHost,
+    Reply, RequestId, Revision, Stamp, Timestamp,
 };
 
 use super::host::{
@@ -172,7 +172,7 @@ fn reply_shape(reply: &Reply) -> ReplyShape {
         Reply::Added(id) => ReplyKind::Added(host_id_bytes(*id)),
         Reply::Updated(id) => ReplyKind::Updated(host_id_bytes(*id)),
         Reply::Deleted(id) => ReplyKind::Deleted(host_id_bytes(*id)),
-        Reply::Imported(counts) => ReplyKind::Imported(counts_shape(*counts)),
+        Reply::Imported(counts) => ReplyKind::Imported(counts_shape(counts)),
     };
     ReplyShape { kind: Some(kind) }
 }
@@ -187,7 +187,7 @@ fn reply_from(ReplyShape { kind }: ReplyShape) -> Result<Reply, Flaw> {
 }
 
 /// What became of the rows of an import.
-#[derive(Clone, Copy, PartialEq, prost::Message)]
+#[derive(Clone, PartialEq, prost::Message)]
 pub(crate) struct CountsShape {
     #[prost(uint32, tag = "1")]
     processed: u32,
@@ -197,37 +197,50 @@ pub(crate) struct CountsShape {
     updated: u32,
     #[prost(uint32, tag = "4")]
     skipped: u32,
+    /// The first of the rows that are left out, counted from 1.
+    #[prost(uint32, repeated, tag = "5")]
+    left_out: Vec<u32>,
+    /// All of them.
+    #[prost(uint32, tag = "6")]
+    left_out_total: u32,
 }
 
-pub(crate) const fn counts_shape(
+pub(crate) fn counts_shape(
     ImportCounts {
         processed,
         created,
         updated,
         skipped,
-    }: ImportCounts,
+        left_out: LeftOut { rows, total },
+    }: &ImportCounts,
 ) -> CountsShape {
     CountsShape {
-        processed,
-        created,
-        updated,
-        skipped,
+        processed: *processed,
+        created: *created,
+        updated: *updated,
+        skipped: *skipped,
+        left_out: rows.to_vec(),
+        left_out_total: *total,
     }
 }
 
-pub(crate) const fn counts_from(
+pub(crate) fn counts_from(
     CountsShape {
         processed,
         created,
         updated,
         skipped,
+        left_out,
+        left_out_total: total,
     }: CountsShape,
 ) -> ImportCounts {
+    let rows = left_out.into();
     ImportCounts {
         processed,
         created,
         updated,
         skipped,
+        left_out: LeftOut { rows, total },
     }
 }
 

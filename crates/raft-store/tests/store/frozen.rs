@@ -14,8 +14,8 @@ use bytes::Bytes;
 use hosts::{
     Address, Aliases, Answer, Change, Command, Comment, ConflictMode, DeleteReason, Digest, Event,
     Expected, Fingerprint, Holder, Host, HostId, HostPatch, Hostname, ImportConflict, ImportCounts,
-    NewHost, Outcome, Position, Rejection, Reply, RequestId, RequestRow, Revision, Stamp, Tag,
-    Tags, Timestamp,
+    LeftOut, NewHost, Outcome, Position, Rejection, Reply, RequestId, RequestRow, Revision, Stamp,
+    Tag, Tags, Timestamp,
 };
 use openraft::EntryPayload;
 use openraft::raft::TransferLeaderError;
@@ -267,6 +267,10 @@ fn proposals_and_payloads_keep_their_bytes() {
         ("reply_added", Reply::Added(id(1))),
         ("reply_deleted", Reply::Deleted(id(1))),
         ("reply_imported", Reply::Imported(counts())),
+        (
+            "reply_imported_left_out",
+            Reply::Imported(counts_with_left_out()),
+        ),
     ];
     for (name, reply) in replies {
         let change = Change {
@@ -315,6 +319,18 @@ fn counts() -> ImportCounts {
         created: 3,
         updated: 2,
         skipped: 1,
+        left_out: LeftOut::default(),
+    }
+}
+
+fn counts_with_left_out() -> ImportCounts {
+    ImportCounts {
+        skipped: 300,
+        left_out: LeftOut {
+            rows: [2, 300].into(),
+            total: 3,
+        },
+        ..counts()
     }
 }
 
@@ -360,6 +376,10 @@ fn commands_answers_and_rejections_keep_their_bytes() {
         ("answer_updated", Outcome::Updated(Arc::new(a_host()))),
         ("answer_deleted", Outcome::Deleted(id(2))),
         ("answer_imported", Outcome::Imported(counts())),
+        (
+            "answer_imported_left_out",
+            Outcome::Imported(counts_with_left_out()),
+        ),
     ] {
         let answer = Answer {
             revision: Revision::new(41),

@@ -1,8 +1,9 @@
-//! `host export`: all hosts as a hosts file, whole or not at all.
+//! `host export`: all hosts as a file, whole or not at all.
 
 use crate::client::{Answer, Client};
 use crate::exit::{Failure, reasons};
 use crate::output::{Exported, Output};
+use hosts::format::FileFormat;
 use proto::convert::Consistency;
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
@@ -11,6 +12,7 @@ use std::path::{Path, PathBuf};
 
 pub(super) async fn run(
     file: Option<&Path>,
+    format: FileFormat,
     consistency: Consistency,
     client: &mut Client,
     output: &Output,
@@ -18,7 +20,7 @@ pub(super) async fn run(
     let Answer {
         value: bytes,
         revision,
-    } = client.export_hosts(consistency).await?;
+    } = client.export_hosts(format, consistency).await?;
     let Some(path) = file.filter(|path| *path != Path::new("-")) else {
         return crate::output::bytes(&bytes);
     };
