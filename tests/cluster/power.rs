@@ -2,7 +2,8 @@
 //!
 //! Each node has its data and its hosts file on an ext4 of its own. While clients write, processes are stopped where
 //! they are, in the middle of a flush or not, their file systems shut down without the journal, and the processes
-//! killed: what only the page cache knew is gone. The clients go on through all of it, as clients do.
+//! killed: what only the page cache knew is gone. The clients go on through all of it, as clients do. The hosts file that
+//! the cut leaves is a whole one, and no older than the node had told.
 //!
 //! Needs root and loop devices, and says so where there are none; with `ROUTER_HOSTS_REQUIRE_ROOT_TESTS=1` that is a
 //! failure. There are `ROUTER_HOSTS_CUTS` cuts, three if that is not set.
@@ -14,6 +15,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use hosts::format::render;
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::support::{Cluster, Machine, Slot, Writers, Written, process_of, with_room};
@@ -109,13 +111,24 @@ impl Site {
                 vec![self.cluster.any_of(&followers)]
             }
         };
+        let status = self.cluster.status();
         self.cut(&cut);
         if what != What::All {
             // The others go on without it.
             writers.until_more(8);
         }
         for name in &cut {
-            self.machines[name].restart();
+            let machine = &self.machines[name];
+            machine.restart();
+            let file = fs::read(machine.place("hosts")).unwrap();
+            assert!(render::verify(&file), "{}", String::from_utf8_lossy(&file));
+            // Every change here is one of the file.
+            let found = render::header(&file).map(|header| header.revision.get());
+            let told = status.node(name).published();
+            assert!(
+                found >= told,
+                "{name} has a file of {found:?} after {told:?}"
+            );
         }
         self.cluster.restart(&cut);
         self.cluster.until_healthy();
