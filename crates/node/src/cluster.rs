@@ -175,9 +175,9 @@ impl Cluster {
         let outcome =
             publish::wait_published(&mut published, Revision::new(revision), deadline).await;
         let (result, problem) = match outcome {
-            publish::Outcome::Published => (publish_outcome::Result::Published, String::new()),
-            publish::Outcome::Failed(error) => (publish_outcome::Result::Failed, error),
-            publish::Outcome::Pending => (publish_outcome::Result::Pending, String::new()),
+            publish::Waited::Published => (publish_outcome::Result::Published, String::new()),
+            publish::Waited::Failed(error) => (publish_outcome::Result::Failed, error),
+            publish::Waited::Pending => (publish_outcome::Result::Pending, String::new()),
         };
         PublishOutcome {
             id: self.id,

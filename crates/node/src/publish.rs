@@ -41,7 +41,7 @@ mod wait;
 pub use files::{FileMark, Files, Over, ReplaceError, Replaced};
 pub use raft_store::disk::Work;
 pub use real::RealFiles;
-pub use wait::{Outcome, wait_published};
+pub use wait::{Waited, wait_published};
 
 /// What is in the hosts file, and what is in the way of the rest.
 #[derive(Clone, Debug, PartialEq, Eq)]

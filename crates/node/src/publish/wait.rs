@@ -10,7 +10,7 @@ use super::Published;
 
 /// What became of a wait for a revision.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum Waited {
     /// The file has it.
     Published,
     /// An attempt to write it failed; the text is [`Published::error`]. The
@@ -27,21 +27,21 @@ pub async fn wait_published(
     published: &mut watch::Receiver<Published>,
     revision: Revision,
     deadline: Instant,
-) -> Outcome {
+) -> Waited {
     let outcome = |now: &Published| {
         if now.revision >= revision {
-            return Some(Outcome::Published);
+            return Some(Waited::Published);
         }
         now.error
             .clone()
             .filter(|_| now.attempted >= revision)
-            .map(Outcome::Failed)
+            .map(Waited::Failed)
     };
     let settled = published.wait_for(|now| outcome(now).is_some());
     match timeout_at(deadline, settled).await {
-        Ok(Ok(now)) => outcome(&now).unwrap_or(Outcome::Pending),
-        Ok(Err(_ended)) => Outcome::Failed("the publisher of this node has ended".to_owned()),
-        Err(_elapsed) => Outcome::Pending,
+        Ok(Ok(now)) => outcome(&now).unwrap_or(Waited::Pending),
+        Ok(Err(_ended)) => Waited::Failed("the publisher of this node has ended".to_owned()),
+        Err(_elapsed) => Waited::Pending,
     }
 }
 
@@ -58,7 +58,7 @@ mod tests {
         now
     }
 
-    async fn wait_for_7(now: &mut watch::Receiver<Published>) -> Outcome {
+    async fn wait_for_7(now: &mut watch::Receiver<Published>) -> Waited {
         let deadline = Instant::now() + Duration::from_secs(5);
         wait_published(now, Revision::new(7), deadline).await
     }
@@ -66,17 +66,14 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn the_answer_is_what_happened_to_that_revision() {
         for (now, expected) in [
-            (published(7, 7, None), Outcome::Published),
-            (published(9, 9, Some("disk full")), Outcome::Published),
+            (published(7, 7, None), Waited::Published),
+            (published(9, 9, Some("disk full")), Waited::Published),
             (
                 published(6, 7, Some("disk full")),
-                Outcome::Failed("disk full".into()),
+                Waited::Failed("disk full".into()),
             ),
-            (
-                published(6, 6, Some("an earlier failure")),
-                Outcome::Pending,
-            ),
-            (published(6, 6, None), Outcome::Pending),
+            (published(6, 6, Some("an earlier failure")), Waited::Pending),
+            (published(6, 6, None), Waited::Pending),
         ] {
             let (_keep, mut receiver) = watch::channel(now.clone());
             assert_eq!(wait_for_7(&mut receiver).await, expected, "{now:?}");
@@ -87,9 +84,6 @@ mod tests {
     async fn a_publisher_that_ends_is_a_failure() {
         let (sender, mut receiver) = watch::channel(published(6, 6, None));
         drop(sender);
-        assert!(matches!(
-            wait_for_7(&mut receiver).await,
-            Outcome::Failed(_)
-        ));
+        assert!(matches!(wait_for_7(&mut receiver).await, Waited::Failed(_)));
     }
 }

@@ -16,7 +16,7 @@ use crate::{
 };
 use hosts::{Address, format::render::header};
 use node::publish::{
-    Files as _, Mode, Outcome, Over, PublishOptions, RealFiles, memory::MemoryFiles, wait_published,
+    Files as _, Mode, Over, PublishOptions, RealFiles, Waited, memory::MemoryFiles, wait_published,
 };
 use tokio::time::Instant;
 
@@ -190,7 +190,7 @@ async fn a_failed_write_is_told_to_whoever_waits_and_tried_again_without_a_new_e
     let deadline = Instant::now() + Duration::from_secs(1);
     let outcome = wait_published(&mut publisher.receiver(), revision, deadline).await;
     assert!(
-        matches!(&outcome, Outcome::Failed(text) if text.contains("free space")),
+        matches!(&outcome, Waited::Failed(text) if text.contains("free space")),
         "{outcome:?}"
     );
     let now = publisher.now();

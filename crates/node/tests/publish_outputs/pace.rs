@@ -3,7 +3,7 @@
 use std::{path::Path, sync::Arc, time::Duration};
 
 use crate::support::{DEBOUNCE, History, Publisher, pass, settle};
-use node::publish::{Outcome, memory::MemoryFiles, wait_published};
+use node::publish::{Waited, memory::MemoryFiles, wait_published};
 use tokio::time::Instant;
 
 const PATH: &str = "/hosts";
@@ -78,12 +78,12 @@ async fn a_waiter_is_answered_when_its_revision_is_in_the_file() {
     let revision = history.add();
     assert_eq!(
         wait_published(&mut receiver, revision, soon()).await,
-        Outcome::Pending
+        Waited::Pending
     );
     publisher.feed(&history);
     assert_eq!(
         wait_published(&mut receiver, revision, soon()).await,
-        Outcome::Published
+        Waited::Published
     );
     publisher.stop().await;
 }

@@ -10,7 +10,7 @@ use std::{
 
 use crate::support::{History, Publisher, options, pass, settle};
 use node::publish::{
-    FileMark, Files, Outcome, Over, ReplaceError, Replaced, Work, memory::MemoryFiles,
+    FileMark, Files, Over, ReplaceError, Replaced, Waited, Work, memory::MemoryFiles,
     wait_published,
 };
 use tokio::time::Instant;
@@ -97,7 +97,7 @@ async fn a_new_change_is_tried_at_once_and_a_waiter_is_told_of_its_failure() {
     let deadline = Instant::now() + Duration::from_millis(100);
     let outcome = wait_published(&mut receiver, revision, deadline).await;
     assert!(
-        matches!(&outcome, Outcome::Failed(text) if text.contains(PATH)),
+        matches!(&outcome, Waited::Failed(text) if text.contains(PATH)),
         "{outcome:?}"
     );
 
@@ -107,7 +107,7 @@ async fn a_new_change_is_tried_at_once_and_a_waiter_is_told_of_its_failure() {
     let deadline = Instant::now() + Duration::from_millis(100);
     assert_eq!(
         wait_published(&mut receiver, revision, deadline).await,
-        Outcome::Published
+        Waited::Published
     );
     publisher.stop().await;
 }
