@@ -16,6 +16,7 @@ mod certificates;
 mod damage;
 mod dev;
 mod disk;
+mod formats;
 mod hooks;
 mod kill;
 mod large;
