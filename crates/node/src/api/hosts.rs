@@ -3,13 +3,12 @@
 use super::{
     auth::{Need, caller},
     health,
-    import::{self, Refused},
+    import::Refused,
     metadata::{self, Marks},
     renders::{Answers, Renders, Selection},
     status,
 };
 use crate::{
-    aside::aside,
     clock::Clock,
     forward::{Asked, Router, Since, WriteError},
     limits,
@@ -18,8 +17,8 @@ use crate::{
 };
 use futures::{StreamExt as _, stream};
 use hosts::{
-    Actor, Answer, Change, Command, Decision, HostId, HostPatch, HostRef, ImportCounts, NewHost,
-    Outcome, Reply, Revision, Stamp, Target, format::Export,
+    Actor, Answer, Command, HostId, HostPatch, HostRef, NewHost, Outcome, Revision, Target,
+    format::Export,
 };
 use proto::{
     convert::{Consistency, Get, InvalidMessage, List, Search, file_format},
@@ -42,9 +41,9 @@ pub struct HostsApi {
     pub(super) published: watch::Receiver<Published>,
     pub(super) started: Instant,
     pub(super) marks: Marks,
-    imports: Arc<Semaphore>,
+    pub(super) imports: Arc<Semaphore>,
     renders: Renders,
-    work: Work,
+    pub(super) work: Work,
 }
 
 impl HostsApi {
@@ -74,7 +73,7 @@ impl HostsApi {
     }
 
     /// Hands `command` to whoever leads and waits for its answer.
-    async fn write(
+    pub(super) async fn write(
         &self,
         metadata: &MetadataMap,
         by: Actor,
@@ -142,7 +141,7 @@ impl HostsApi {
         })
     }
 
-    async fn view(
+    pub(super) async fn view(
         &self,
         metadata: &MetadataMap,
         consistency: Consistency,
@@ -157,73 +156,11 @@ impl HostsApi {
         }
     }
 
-    /// What would become of an import, as of a read that begins now.
-    async fn try_import(
-        &self,
-        metadata: &MetadataMap,
-        by: Actor,
-        import: &import::Received,
-    ) -> Result<(Result<ImportCounts, WriteError>, Arc<Applied>), Status> {
-        let view = self.view(metadata, Consistency::Linearizable).await?;
-        let request = metadata::own_request_id(&*self.clock);
-        let (at, seed) = (self.clock.now(), self.clock.seed());
-        let (seen, command) = (Arc::clone(&view), Arc::clone(&import.command));
-        let decide = move || {
-            let stamp = Stamp {
-                at,
-                by,
-                request,
-                since: Some(seen.projection.revision()),
-                fingerprint: command.fingerprint(),
-                seed,
-            };
-            hosts::decide(&seen.projection, &command, stamp)
-        };
-        let counts = match aside(self.work, decide).await.map_err(status::internal)? {
-            Err(rejection) => Err(WriteError::Rejected(rejection)),
-            Ok(
-                Decision::Commit(Change {
-                    reply: Reply::Imported(counts),
-                    ..
-                })
-                | Decision::Unchanged(Answer {
-                    outcome: Outcome::Imported(counts),
-                    ..
-                }),
-            ) => Ok(counts),
-            Ok(_) => return Err(other_answer("an import")),
-        };
-        Ok((counts, view))
-    }
-
-    async fn import(
-        &self,
-        metadata: &MetadataMap,
-        by: Actor,
-        chunks: Streaming<v1::ImportHostsRequest>,
-    ) -> Result<Response<Answers<v1::ImportHostsResponse>>, Refused> {
-        let deadline = metadata::deadline(metadata, limits::IMPORT_TIME);
-        let import = import::receive(chunks, &self.imports, self.work, deadline).await?;
-        let one = |summary| stream::iter([Ok(summary)]).boxed();
-        if import.dry_run {
-            let (counts, view) = self.try_import(metadata, by, &import).await?;
-            let counts = counts.map_err(|error| import.refused(&error))?;
-            return Ok(self.seen(one(import.summary(&counts)), &view));
-        }
-        let command = Arc::clone(&import.command);
-        let written = self.write(metadata, by, command, deadline).await?;
-        let answer = written.map_err(|error| import.refused(&error))?;
-        let Outcome::Imported(counts) = &answer.outcome else {
-            return Err(other_answer("an import").into());
-        };
-        Ok(self.answered(one(import.summary(counts)), answer.revision))
-    }
-
-    fn answered<T>(&self, message: T, revision: Revision) -> Response<T> {
+    pub(super) fn answered<T>(&self, message: T, revision: Revision) -> Response<T> {
         self.marks.on(message, revision, &self.reads.local())
     }
 
-    fn seen<T>(&self, message: T, view: &Applied) -> Response<T> {
+    pub(super) fn seen<T>(&self, message: T, view: &Applied) -> Response<T> {
         self.marks.on(message, view.projection.revision(), view)
     }
 }
@@ -424,6 +361,6 @@ fn parsed<T>(result: Result<T, InvalidMessage>) -> Result<T, Status> {
     result.map_err(|error| status::invalid(&error))
 }
 
-fn other_answer(what: &str) -> Status {
+pub(super) fn other_answer(what: &str) -> Status {
     status::internal(format!("{what} was answered with something else"))
 }

@@ -1,31 +1,38 @@
 //! An import: a file in chunks becomes one command, and what becomes of its
 //! rows is told by the lines of the file.
 
-use super::status;
+use super::{
+    hosts::{HostsApi, other_answer},
+    metadata,
+    renders::Answers,
+    status,
+};
 use crate::{aside::aside, forward::WriteError, limits};
+use futures::{StreamExt as _, stream};
 use hosts::{
-    Command, Holder, ImportConflict, ImportCounts, NewHost, Rejection,
+    Actor, Answer, Change, Command, Decision, Holder, ImportConflict, ImportCounts, NewHost,
+    Outcome, Rejection, Reply, Stamp,
     format::{self, FileFormat, ParseErrors, ParseFault, Place},
     limits::LISTED_MAX,
 };
 use proto::{
-    convert::{ImportOptions, import_line},
+    convert::{Consistency, ImportOptions, import_line},
     v1,
 };
-use raft_store::disk::Work;
+use raft_store::{Applied, disk::Work};
 use std::{fmt::Write as _, sync::Arc};
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
     time::Instant,
 };
-use tonic::{Code, Status, Streaming};
+use tonic::{Code, Response, Status, Streaming, metadata::MetadataMap};
 
 /// An import that has arrived.
 pub(super) struct Received {
     /// What is asked for.
-    pub(super) command: Arc<Command>,
+    command: Arc<Command>,
     /// Whether only to say what would become of it.
-    pub(super) dry_run: bool,
+    dry_run: bool,
     /// Where in the file each row is.
     places: Vec<Place>,
     /// Its turn among the imports of this node, until it is answered.
@@ -47,6 +54,74 @@ impl From<Status> for Refused {
     }
 }
 
+impl HostsApi {
+    /// Takes an import in, and says what became of it.
+    ///
+    /// # Errors
+    /// Nothing is changed, or nobody can say.
+    pub(super) async fn import(
+        &self,
+        metadata: &MetadataMap,
+        by: Actor,
+        chunks: Streaming<v1::ImportHostsRequest>,
+    ) -> Result<Response<Answers<v1::ImportHostsResponse>>, Refused> {
+        let deadline = metadata::deadline(metadata, limits::IMPORT_TIME);
+        let import = receive(chunks, &self.imports, self.work, deadline).await?;
+        let one = |summary| stream::iter([Ok(summary)]).boxed();
+        if import.dry_run {
+            let (counts, view) = self.try_import(metadata, by, &import).await?;
+            let counts = counts.map_err(|error| import.refused(&error))?;
+            return Ok(self.seen(one(import.summary(&counts)), &view));
+        }
+        let command = Arc::clone(&import.command);
+        let written = self.write(metadata, by, command, deadline).await?;
+        let answer = written.map_err(|error| import.refused(&error))?;
+        let Outcome::Imported(counts) = &answer.outcome else {
+            return Err(other_answer("an import").into());
+        };
+        Ok(self.answered(one(import.summary(counts)), answer.revision))
+    }
+
+    /// What would become of an import, as of a read that begins now.
+    async fn try_import(
+        &self,
+        metadata: &MetadataMap,
+        by: Actor,
+        import: &Received,
+    ) -> Result<(Result<ImportCounts, WriteError>, Arc<Applied>), Status> {
+        let view = self.view(metadata, Consistency::Linearizable).await?;
+        let request = metadata::own_request_id(&*self.clock);
+        let (at, seed) = (self.clock.now(), self.clock.seed());
+        let (seen, command) = (Arc::clone(&view), Arc::clone(&import.command));
+        let decide = move || {
+            let stamp = Stamp {
+                at,
+                by,
+                request,
+                since: Some(seen.projection.revision()),
+                fingerprint: command.fingerprint(),
+                seed,
+            };
+            hosts::decide(&seen.projection, &command, stamp)
+        };
+        let counts = match aside(self.work, decide).await.map_err(status::internal)? {
+            Err(rejection) => Err(WriteError::Rejected(rejection)),
+            Ok(
+                Decision::Commit(Change {
+                    reply: Reply::Imported(counts),
+                    ..
+                })
+                | Decision::Unchanged(Answer {
+                    outcome: Outcome::Imported(counts),
+                    ..
+                }),
+            ) => Ok(counts),
+            Ok(_) => return Err(other_answer("an import")),
+        };
+        Ok((counts, view))
+    }
+}
+
 /// Gathers the chunks up to the last one and reads the file in them. Gives the
 /// command with its turn among the imports of this node, which it has waited
 /// for and which ends with the call.
@@ -54,7 +129,7 @@ impl From<Status> for Refused {
 /// # Errors
 /// The stream breaks off or is not there by `deadline`, is too large, or has
 /// lines that cannot be read; then nothing is changed.
-pub(super) async fn receive(
+async fn receive(
     chunks: Streaming<v1::ImportHostsRequest>,
     imports: &Arc<Semaphore>,
     work: Work,
