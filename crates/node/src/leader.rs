@@ -2,7 +2,8 @@
 //!
 //! One task takes submissions one after the other, so the order of stamps is
 //! the order of the log. It does not wait for a commit before it takes the
-//! next: openraft appends what has gathered in one write and one flush.
+//! next: openraft appends what has gathered in one write and one flush. A long
+//! import is decided aside, so that heartbeats go on, and in its turn.
 //!
 //! What changes nothing is answered only after a read index: a deposed leader
 //! must not say "already exists". What was refused at apply, because another
@@ -13,19 +14,22 @@ mod submission;
 pub use submission::{ProposeError, Proposer, Submission};
 
 use crate::{
+    aside::aside,
     clock::Clock,
+    limits,
     lookout::Clocks,
     raft::{Raft, ReadIndexError, led_term, read_index},
     tasks::PartResult,
 };
 use futures::{StreamExt as _, future::BoxFuture, stream::FuturesUnordered};
-use hosts::{Answer, Decision, Stamp, decide};
+use hosts::{Answer, Command, Decision, Projection, Rejection, Stamp, decide};
 use openraft::{errors::ClientWriteError, raft::ClientWriteResult};
 use raft_store::{
     Applied,
+    disk::Work,
     limits::PROPOSAL_BYTES_MAX,
     raft::{CommittedLeaderId, EncodedProposal, Response, TypeConfig},
-    record,
+    record::{self, Proposal},
 };
 use std::sync::Arc;
 use submission::Pending;
@@ -41,6 +45,7 @@ pub struct Leader {
     applied: watch::Receiver<Arc<Applied>>,
     clock: Arc<dyn Clock>,
     clocks: watch::Receiver<Clocks>,
+    work: Work,
     queue: mpsc::Receiver<Pending>,
     in_flight: FuturesUnordered<BoxFuture<'static, Returned>>,
 }
@@ -77,6 +82,7 @@ impl Leader {
         applied: watch::Receiver<Arc<Applied>>,
         clock: Arc<dyn Clock>,
         clocks: watch::Receiver<Clocks>,
+        work: Work,
     ) -> (Self, Proposer) {
         let (proposer, queue) = Proposer::new();
         let in_flight = FuturesUnordered::new();
@@ -86,6 +92,7 @@ impl Leader {
                 applied,
                 clock,
                 clocks,
+                work,
                 queue,
                 in_flight,
             },
@@ -140,23 +147,39 @@ impl Leader {
             fingerprint,
             ..
         } = &pending.submission;
-        let stamp = Stamp {
-            at: self.clock.now(),
-            by: by.clone(),
-            request: request.clone(),
-            since: *since,
-            fingerprint: fingerprint.unwrap_or_else(|| command.fingerprint()),
-            seed: self.clock.seed(),
+        let command = Arc::clone(command);
+        let (by, request) = (by.clone(), request.clone());
+        let (since, fingerprint) = (*since, *fingerprint);
+        let (at, seed, parts) = (self.clock.now(), self.clock.seed(), self.clock.seed());
+        let long = is_long(&command);
+        let weigh = move || {
+            let stamp = Stamp {
+                at,
+                by,
+                request,
+                since,
+                fingerprint: fingerprint.unwrap_or_else(|| command.fingerprint()),
+                seed,
+            };
+            weigh(&projection, &command, stamp, leadership, parts)
         };
-        match decide(&projection, command, stamp) {
-            Ok(Decision::Commit(change)) => self.propose(leadership, pending, &change).await,
+        // The next command waits for this one either way: the order of stamps
+        // stays that of the log. If leadership goes meanwhile, Raft refuses
+        // what names the old term.
+        let weighed = match long {
+            true => aside(self.work, weigh).await?,
+            false => weigh(),
+        };
+        match weighed {
+            Weighed::Commit(proposals) => self.propose(leadership, pending, &proposals).await,
+            Weighed::TooLong(cause) => reply(pending, Err(ProposeError::TooLong(cause))),
             // A kept answer is itself committed: it needs no confirmation.
-            Ok(Decision::Answered(answer)) => reply(pending, Ok(answer)),
-            Ok(Decision::Unchanged(answer)) if pending.confirmed => reply(pending, Ok(answer)),
-            Err(rejection) if pending.confirmed => {
+            Weighed::Answered(answer) => reply(pending, Ok(answer)),
+            Weighed::Unchanged(answer) if pending.confirmed => reply(pending, Ok(answer)),
+            Weighed::Refused(rejection) if pending.confirmed => {
                 reply(pending, Err(ProposeError::Rejected(rejection)))
             }
-            Ok(Decision::Unchanged(_)) | Err(_) => {
+            Weighed::Unchanged(_) | Weighed::Refused(_) => {
                 self.confirm(pending);
                 Ok(())
             }
@@ -168,14 +191,8 @@ impl Leader {
         &mut self,
         leadership: Leadership,
         pending: Pending,
-        change: &hosts::Change,
+        proposals: &[Proposal],
     ) -> PartResult {
-        let parts = self.clock.seed();
-        let proposals =
-            match record::split_change(leadership.term, parts, change, PROPOSAL_BYTES_MAX) {
-                Ok(proposals) => proposals,
-                Err(cause) => return reply(pending, Err(ProposeError::TooLong(cause))),
-            };
         if !pending.stage.hand_to_raft() {
             return Ok(()); // Its caller was told that nothing happened.
         }
@@ -258,6 +275,43 @@ impl Leadership {
     fn current(raft: &Raft) -> Option<Self> {
         led_term(raft).map(|term| Self { term })
     }
+}
+
+/// What a command comes to.
+enum Weighed {
+    /// To be proposed, in this order.
+    Commit(Vec<Proposal>),
+    TooLong(record::ChangeTooLong),
+    Answered(Answer),
+    Unchanged(Answer),
+    Refused(Rejection),
+}
+
+/// Decides a command, and encodes the change it comes to.
+fn weigh(
+    projection: &Projection,
+    command: &Command,
+    stamp: Stamp,
+    leadership: Leadership,
+    parts: u128,
+) -> Weighed {
+    match decide(projection, command, stamp) {
+        Ok(Decision::Commit(change)) => {
+            let term = leadership.term;
+            match record::split_change(term, parts, &change, PROPOSAL_BYTES_MAX) {
+                Ok(proposals) => Weighed::Commit(proposals),
+                Err(cause) => Weighed::TooLong(cause),
+            }
+        }
+        Ok(Decision::Answered(answer)) => Weighed::Answered(answer),
+        Ok(Decision::Unchanged(answer)) => Weighed::Unchanged(answer),
+        Err(rejection) => Weighed::Refused(rejection),
+    }
+}
+
+/// Whether deciding it takes so long that other tasks would have to wait.
+fn is_long(command: &Command) -> bool {
+    matches!(command, Command::ImportHosts { rows, .. } if rows.len() > limits::ROWS_DECIDED_INLINE)
 }
 
 fn reply(pending: Pending, result: Result<Answer, ProposeError>) -> PartResult {

@@ -256,6 +256,7 @@ impl Node {
             applied.clone(),
             Arc::clone(&seams.clock),
             clocks.clone(),
+            seams.store.work,
         );
         let router = Arc::new(Router::new(
             config.id,

@@ -29,6 +29,10 @@ pub const IMPORTS_AT_ONCE: usize = 4;
 /// two; an open answer holds no more than one piece.
 pub const RENDERS_AT_ONCE: usize = 2;
 
+/// Rows of an import that are decided on the task of the leader itself, in some
+/// 5 ms; more are decided aside.
+pub const ROWS_DECIDED_INLINE: usize = 500;
+
 /// Hosts of a list that are looked up at once: some 100 KiB of messages.
 pub const LIST_PAGE: usize = 512;
 
