@@ -6,7 +6,7 @@ use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_mai
 use hosts::{
     Actor, ActorName, Address, Change, Command, ConflictMode, Decision, Hostname, NewHost,
     Projection, RequestId, Revision, Role, Stamp, Timestamp, View, decide,
-    format::{hosts_file, render::render},
+    format::{Export, FileFormat, hosts_file, parse, render::render},
 };
 use std::fmt::Write as _;
 
@@ -65,6 +65,16 @@ fn core(c: &mut Criterion) {
     group.bench_function("parse", |b| {
         b.iter(|| hosts_file::parse(file.as_bytes()).unwrap())
     });
+    for format in [FileFormat::Json, FileFormat::Csv] {
+        let export = || Export::new(full.clone(), format);
+        let file: Vec<u8> = export().flatten().collect();
+        group.bench_function(format!("parse {format}"), |b| {
+            b.iter(|| parse(format, &file).unwrap())
+        });
+        group.bench_function(format!("export {format}"), |b| {
+            b.iter(|| export().map(|piece| piece.len()).sum::<usize>())
+        });
+    }
     group.bench_function("decide import", |b| b.iter(|| change(&empty, 0, &import)));
     group.bench_function("apply import", |b| {
         b.iter_batched_ref(
