@@ -59,6 +59,9 @@ pub const IMPORT_TIME: Duration = Duration::from_secs(300);
 
 /// The longest deadline a caller may name; what takes longer is asked again.
 pub const CALL_TIME_MAX: Duration = Duration::from_secs(600);
+/// How much earlier than a caller gives up a node answers, at the most, where
+/// a tenth of its time is more: the answer has a busy machine to pass.
+pub const ANSWER_MARGIN_MAX: Duration = Duration::from_millis(500);
 
 /// How long calls and parts may take to stop: leadership moves, calls finish,
 /// files are written. With Raft and the store after them a stop takes less

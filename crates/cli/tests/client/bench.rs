@@ -23,7 +23,7 @@ fn what_a_run_adds_is_found_by_verify_and_deleted_by_clean() {
         "--readers",
         "2",
         "--for",
-        "500ms",
+        "3s",
         "--hosts",
         "5",
         "--acked",
@@ -59,7 +59,7 @@ fn what_a_run_adds_is_found_by_verify_and_deleted_by_clean() {
 fn a_node_that_is_down_is_gone_around() {
     let place = Place::new();
     let (node, down) = (place.node(), nobody());
-    let load = ["bench", "--writers", "2", "--for", "100ms"];
+    let load = ["bench", "--writers", "2", "--for", "2s"];
     let report = place.run(&[&down, &node.address], &load).json();
     assert_eq!(report["latency"][0]["kind"], "add");
     assert_eq!(report["errors"][0]["reason"], "UNREACHABLE");

@@ -368,7 +368,6 @@ fn a_symbolic_link_is_not_followed_when_it_must_not_be() {
     }
 }
 
-/// Lesson of the earlier server: it replayed its whole log for every line.
 #[test]
 fn what_is_no_text_costs_no_call() {
     let place = Place::new();

@@ -53,7 +53,7 @@ pub(super) fn deadline(metadata: &MetadataMap, default: Duration) -> Instant {
         .get("grpc-timeout")
         .and_then(|value| timeout(value.to_str().ok()?));
     let given = given.unwrap_or(default).min(limits::CALL_TIME_MAX);
-    let margin = (given / 10).min(Duration::from_millis(100));
+    let margin = (given / 10).min(limits::ANSWER_MARGIN_MAX);
     Instant::now() + (given - margin)
 }
 

@@ -88,7 +88,8 @@ async fn an_import_that_stalls_is_told_so_at_its_deadline() {
     first[0].last_chunk = false;
     let stalled = futures::stream::iter(first).chain(futures::stream::pending());
     let mut request = Request::new(stalled);
-    request.set_timeout(Duration::from_millis(700));
+    // The node answers a tenth of it earlier; the client itself gives up at its end.
+    request.set_timeout(Duration::from_secs(5));
     let asked = Instant::now();
     let answer = client.import_hosts(request).await;
     refused(
@@ -97,7 +98,7 @@ async fn an_import_that_stalls_is_told_so_at_its_deadline() {
         "TRUNCATED",
         &["not there in time", "nothing was imported"],
     );
-    assert!(asked.elapsed() < Duration::from_secs(5));
+    assert!(asked.elapsed() < Duration::from_secs(30));
     cluster.end().await;
 }
 
