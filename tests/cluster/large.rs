@@ -106,13 +106,7 @@ fn a_node_far_behind_is_sent_a_large_snapshot_while_others_write() {
     assert_eq!(imported.json()["created"], lines);
     let writers = Writers::start(1, vec![cluster.via_all(&present); 4]);
     writers.until_more(230);
-    until("the leader has thrown away what it misses", || {
-        let status = cluster.via_any().status()?;
-        match status.leader() {
-            Some(leader) if leader.purged_index() > last => Ok(()),
-            _ => Err(format!("{status:?}")),
-        }
-    });
+    cluster.until_purged_beyond(last);
     cluster.restart([&behind]);
     writers.until_more(20);
     let written = writers.stop();

@@ -1,6 +1,6 @@
 //! A node that was away while the log behind it was thrown away.
 
-use crate::support::{Cluster, Writers, until};
+use crate::support::{Cluster, Writers};
 
 #[test]
 fn a_follower_far_behind_is_sent_a_snapshot() {
@@ -14,14 +14,7 @@ fn a_follower_far_behind_is_sent_a_snapshot() {
     let writers = Writers::start(1, hands);
     writers.until_more(230);
     let written = writers.stop();
-    // The leader holds back what an append to the missing one may still need, until that append has failed.
-    until("the leader has thrown away what it misses", || {
-        let status = cluster.via_any().status()?;
-        match status.leader() {
-            Some(leader) if leader.purged_index() > last => Ok(()),
-            _ => Err(format!("{status:?}")),
-        }
-    });
+    cluster.until_purged_beyond(last);
     cluster.restart([&behind]);
     cluster.assert_true_everywhere(&written);
     assert!(cluster.log(&behind).contains("snapshot received"));

@@ -231,6 +231,19 @@ impl Cluster {
         )
     }
 
+    /// Waits until the leader has thrown away the entry at `index`. It holds back what an append to a missing node may
+    /// still need, until that append has failed.
+    #[track_caller]
+    pub(crate) fn until_purged_beyond(&self, index: u64) {
+        until(&format!("the leader has purged beyond {index}"), || {
+            let status = self.via_any().status()?;
+            match status.leader() {
+                Some(leader) if leader.purged_index() > index => Ok(()),
+                _ => Err(format!("{status:?}")),
+            }
+        });
+    }
+
     /// The hosts file of a node, as it is on the disk.
     #[track_caller]
     pub(crate) fn file(&self, node: &str) -> String {
