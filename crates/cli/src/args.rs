@@ -31,7 +31,7 @@ const EXAMPLES: &str = "\
 Examples:
   router-hosts host add --ip 10.0.0.7 --hostname nas.lan --alias files.lan
   router-hosts host list --filter tag:lab
-  router-hosts host import /etc/hosts --conflict skip
+  router-hosts host import home.hosts --conflict skip
   router-hosts cluster status
 
 Flags win over the environment, the environment over the file.

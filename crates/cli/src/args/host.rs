@@ -160,7 +160,7 @@ has (id, version, created_at, updated_at) is read over: the cluster gives its
 own. Lines that are left out because their name is taken are listed.
 
 Examples:
-  router-hosts host import /etc/hosts
+  router-hosts host import home.hosts
   router-hosts host import hosts.csv --dry-run --conflict strict
   curl -s https://example.com/hosts | router-hosts host import - --conflict replace";
 

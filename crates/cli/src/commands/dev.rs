@@ -15,7 +15,7 @@ use std::process::ExitCode;
 #[command(after_help = "\
 Examples:
   router-hosts dev --import examples/home.hosts --once
-  router-hosts dev --dir lab --import /etc/hosts
+  router-hosts dev --dir lab --import home.hosts
   router-hosts dev --nodes 5 --run sh examples/failover.sh
 
 A command that is run finds ROUTER_HOSTS_CONFIG, ROUTER_HOSTS_DEV and this

@@ -71,6 +71,9 @@ pub enum WarningKind {
     /// A name with a `_`, which systemd-resolved skips.
     #[error("`{0}` has a `_`: some resolvers skip the name")]
     Underscore(Hostname),
+    /// A name such as `localhost` or the machine's own, which means another machine wherever the file goes.
+    #[error("`{0}` at a loopback address is another machine on every node")]
+    Own(Hostname),
 }
 
 /// All that is wrong with a file.
@@ -224,6 +227,15 @@ impl Reading {
         let names = host.names().filter(|name| name.has_underscore());
         for name in names.cloned().collect::<Vec<_>>() {
             self.warn(place, WarningKind::Underscore(name));
+        }
+        // Lists that block names send them to a loopback address, too; those names have a dot.
+        if host.address.ip().is_loopback() {
+            let own = |name: &&Hostname| {
+                !name.as_str().contains('.') || name.as_str().starts_with("localhost.")
+            };
+            for name in host.names().filter(own).cloned().collect::<Vec<_>>() {
+                self.warn(place, WarningKind::Own(name));
+            }
         }
         self.parsed.rows.push(Row { place, host });
     }

@@ -415,6 +415,21 @@ fn names_that_some_resolvers_skip_are_a_warning_in_every_format() {
     }
 }
 
+#[test]
+fn a_name_of_the_machine_itself_is_a_warning_and_a_blocked_name_is_none() {
+    let text = "127.0.0.1 localhost localhost.localdomain\n127.0.1.1 attic\n::1 localhost\n\
+                127.0.0.1 ads.example.net\n10.0.0.7 nas\n";
+    let parsed = parse(FileFormat::Hosts, text.as_bytes()).unwrap();
+    let own = |at: &str| WarningKind::Own(name(at));
+    let kinds: Vec<_> = parsed
+        .warnings
+        .into_iter()
+        .map(|warning| warning.kind)
+        .collect();
+    let expected = ["localhost", "localhost.localdomain", "attic", "localhost"].map(own);
+    assert_eq!(kinds, expected);
+}
+
 fn label() -> impl Strategy<Value = String> {
     "[a-z]([a-z0-9_-]{0,6}[a-z0-9])?"
 }

@@ -24,13 +24,13 @@ fn fault(bytes: &[u8]) -> ParseFault {
 #[test]
 fn what_people_write_is_read() {
     let text = "\u{feff}# a comment\r\n\
-        127.0.0.1\tlocalhost   localhost.localdomain\t\r\n\
+        127.0.0.1\tblocked.lan   blocked.home.lan\t\r\n\
         \r\n  \t \r\n\
         \x20\t10.0.0.7\tNAS.lan. nas.lan files.lan Files.lan #  The big one \r\n\
         #10.0.0.8 off.lan\r\n\
         10.0.0.9 a.lan#tight\r\n\
         10.0.0.9 b.lan #\r\n\
-        ::1 localhost";
+        ::1 blocked.lan";
     let Parsed { rows, warnings, .. } = parse(text.as_bytes()).unwrap();
     let lines: Vec<u32> = rows.iter().map(|row| row.place.line).collect();
     assert_eq!(lines, [2, 5, 7, 8, 9]);
