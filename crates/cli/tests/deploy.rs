@@ -5,11 +5,12 @@
     reason = "the helpers of these tests stop them where they fail"
 )]
 
-use node::config::Config;
+use node::{config::Config, limits};
 use std::{
     fs,
     path::{Path, PathBuf},
     process::{Command, Output},
+    time::Duration,
 };
 
 fn deploy() -> PathBuf {
@@ -118,4 +119,46 @@ fn the_systemd_unit_starts_and_checks_what_there_is() {
     assert!(unit.contains("RestartPreventExitStatus=64"));
     // The status of another command would be looked at by nobody.
     assert!(!unit.lines().any(|line| line.starts_with("ExecStartPre=")));
+}
+
+/// One second less, and the service manager kills a node that is about to flush its log.
+#[test]
+fn the_systemd_unit_waits_longer_than_a_stop_takes() {
+    let bounds = [
+        limits::STOP_TIME,
+        limits::RAFT_STOP_TIME,
+        limits::STORE_CLOSE_TIME,
+        // The threads that are left behind, and the way out of the process.
+        Duration::from_secs(2),
+    ];
+    let waits = settings("TimeoutStopSec");
+    let waits: Vec<u64> = waits.iter().map(|value| value.parse().unwrap()).collect();
+    assert_eq!(waits.len(), 1, "{waits:?}");
+    let needs: Duration = bounds.iter().sum();
+    assert!(
+        Duration::from_secs(waits[0]) >= needs,
+        "{waits:?} s, and a stop takes up to {needs:?}"
+    );
+}
+
+/// Without an error number a call that is filtered out is the end of the process, and `fchown` is
+/// one of them: it is asked for wherever the hosts file belongs to somebody else.
+#[test]
+fn the_systemd_unit_refuses_a_call_and_does_not_kill_for_it() {
+    let filters = settings("SystemCallFilter");
+    assert!(
+        filters.iter().any(|value| value.contains("~@privileged")),
+        "{filters:?}"
+    );
+    assert_eq!(settings("SystemCallErrorNumber"), ["EPERM"]);
+}
+
+/// The values of a key of the unit, in order.
+fn settings(key: &str) -> Vec<String> {
+    let unit = fs::read_to_string(deploy().join("systemd/router-hosts.service")).unwrap();
+    let values = unit.lines().filter_map(|line| line.split_once('='));
+    values
+        .filter(|(name, _)| *name == key)
+        .map(|(_, value)| value.to_owned())
+        .collect()
 }
