@@ -63,8 +63,17 @@ pub enum ProposeError {
 #[derive(Clone, Debug)]
 pub struct Proposer {
     queue: mpsc::Sender<Pending>,
-    /// KiB that commands may still hold, in the queue and in Raft.
-    room: Arc<Semaphore>,
+    room: Room,
+}
+
+/// KiB that commands may still hold, in the queue and in Raft.
+///
+/// Each kind has its own: whoever waits for room waits in one line, and behind
+/// an import that waits for another one a small write would miss its deadline.
+#[derive(Clone, Debug)]
+struct Room {
+    small: Arc<Semaphore>,
+    large: Arc<Semaphore>,
 }
 
 /// A submission in the leader's hands.
@@ -99,9 +108,16 @@ pub(super) enum At {
 /// moment would only wait longer.
 const QUEUE_MAX: usize = 1024;
 
-/// What the commands that wait and those in Raft may hold together, 64 MiB in
-/// KiB: two of the largest imports. A larger command has it all.
-const ROOM_KIB: u32 = 64 * 1024;
+/// The largest command that counts as small, 64 KiB: far above any one record.
+const SMALL_KIB: u32 = 64;
+
+/// What the small commands that wait and those in Raft may hold together, 8 MiB
+/// in KiB: more than one for each place there.
+const SMALL_ROOM_KIB: u32 = 8 * 1024;
+
+/// The same for large ones, 64 MiB: two of the largest imports. A larger
+/// command has it all.
+const LARGE_ROOM_KIB: u32 = 64 * 1024;
 
 /// A caller gives up so long before its deadline what is not in Raft yet: its
 /// answer, which is certain, still reaches another node. Of a short time it is
@@ -112,7 +128,10 @@ impl Proposer {
     /// Where to hand submissions in, and where they arrive.
     pub(super) fn new() -> (Self, mpsc::Receiver<Pending>) {
         let (queue, arrivals) = mpsc::channel(QUEUE_MAX);
-        let room = Arc::new(Semaphore::new(ROOM_KIB as usize));
+        let room = Room {
+            small: Arc::new(Semaphore::new(SMALL_ROOM_KIB as usize)),
+            large: Arc::new(Semaphore::new(LARGE_ROOM_KIB as usize)),
+        };
         (Self { queue, room }, arrivals)
     }
 
@@ -129,7 +148,7 @@ impl Proposer {
         let (answer, mut answered) = oneshot::channel();
         let handed_in = async {
             let kib = kib(&submission.command);
-            let room = Arc::clone(&self.room).acquire_many_owned(kib).await;
+            let room = Arc::clone(self.room.of(kib)).acquire_many_owned(kib).await;
             let pending = Pending {
                 submission,
                 stage: stage.clone(),
@@ -159,6 +178,16 @@ impl Proposer {
             At::InRaft => Err(ProposeError::Unknown),
             At::Queued | At::Confirming | At::GivenUp => Err(ProposeError::Stopped),
         })
+    }
+}
+
+impl Room {
+    /// Where a command that holds so much has its room.
+    fn of(&self, kib: u32) -> &Arc<Semaphore> {
+        match kib <= SMALL_KIB {
+            true => &self.small,
+            false => &self.large,
+        }
     }
 }
 
@@ -231,7 +260,7 @@ fn kib(command: &Command) -> u32 {
         Command::DeleteHost { .. } => 0,
     };
     let kib = u32::try_from(bytes / 1024).unwrap_or(u32::MAX);
-    kib.saturating_add(1).min(ROOM_KIB)
+    kib.saturating_add(1).min(LARGE_ROOM_KIB)
 }
 
 fn bytes_of(host: &NewHost) -> usize {

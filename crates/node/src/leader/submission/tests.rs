@@ -10,6 +10,16 @@ fn command() -> Command {
     Command::AddHost(NewHost::new(address, Hostname::parse("nas.lan").unwrap()))
 }
 
+fn import(rows: usize) -> Command {
+    let Command::AddHost(host) = command() else {
+        panic!("an add");
+    };
+    Command::ImportHosts {
+        rows: vec![host; rows],
+        mode: ConflictMode::Skip,
+    }
+}
+
 fn submission(command: Command) -> Submission {
     Submission {
         command: Arc::new(command),
@@ -121,8 +131,8 @@ async fn a_leader_that_ends_leaves_open_only_what_is_in_raft() {
 #[tokio::test(start_paused = true)]
 async fn commands_wait_for_room_and_give_it_back() {
     let (proposer, mut arrivals) = Proposer::new();
-    let rest = ROOM_KIB - 1;
-    let taken = Arc::clone(&proposer.room)
+    let rest = SMALL_ROOM_KIB - 1;
+    let taken = Arc::clone(&proposer.room.small)
         .acquire_many_owned(rest)
         .await
         .unwrap();
@@ -138,19 +148,29 @@ async fn commands_wait_for_room_and_give_it_back() {
     first.await.unwrap();
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_small_write_has_room_while_imports_wait_for_theirs() {
+    let (proposer, mut arrivals) = Proposer::new();
+    let mut imports: Vec<_> = (0..2)
+        .map(|_| Box::pin(proposer.propose(submission(import(400_000)))))
+        .collect();
+    for import in &mut imports {
+        assert!(futures::poll!(import).is_pending());
+    }
+    assert_eq!(arrivals.len(), 1, "the second import has no room yet");
+    let first = arrivals.recv().await.unwrap();
+    let mut small = Box::pin(proposer.propose(submission(command())));
+    assert!(futures::poll!(&mut small).is_pending());
+    assert_eq!(arrivals.len(), 1, "the small write waits for an import");
+    arrivals.recv().await.unwrap().reply(Ok(answer()));
+    small.await.unwrap();
+    first.reply(Ok(answer()));
+}
+
 #[test]
 fn commands_are_measured_by_their_text_and_the_largest_has_all_room() {
-    let Command::AddHost(host) = command() else {
-        panic!("an add");
-    };
     assert_eq!(kib(&command()), 1);
-    let import = |rows: usize| {
-        kib(&Command::ImportHosts {
-            rows: vec![host.clone(); rows],
-            mode: ConflictMode::Skip,
-        })
-    };
     let each = size_of::<NewHost>() + "nas.lan".len();
-    assert_eq!(import(10_000) as usize, 10_000 * each / 1024 + 1);
-    assert_eq!(import(1_000_000), ROOM_KIB);
+    assert_eq!(kib(&import(10_000)) as usize, 10_000 * each / 1024 + 1);
+    assert_eq!(kib(&import(1_000_000)), LARGE_ROOM_KIB);
 }
