@@ -204,7 +204,11 @@ impl Client {
                     tracing::debug!(%node, what = of.what, "answered");
                     return Ok(answer);
                 }
-                Verdict::Refused(failure) => {
+                // Nothing but the records' word settles what may be made.
+                Verdict::Refused(failure) if trials.perhaps() => {
+                    trials.note(&node, Trouble::Refused(failure));
+                }
+                Verdict::Settled(failure) | Verdict::Refused(failure) => {
                     tracing::info!(%node, reason = %failure.reason, "refused");
                     return Err(failure);
                 }

@@ -153,7 +153,7 @@ impl Line {
         let answer = timeout_at(deadline, call(channel)).await.ok();
         match trouble::judge(answer, &seen, &self.tls, change) {
             Verdict::Answered(answer) => Ok(answer),
-            Verdict::Refused(failure) => Err(Miss::Refused(failure)),
+            Verdict::Settled(failure) | Verdict::Refused(failure) => Err(Miss::Refused(failure)),
             Verdict::Elsewhere(trouble) => {
                 if ended(&trouble) {
                     self.close(&seen).await;
@@ -217,7 +217,7 @@ impl Line {
 fn ended(trouble: &Trouble) -> bool {
     match trouble {
         Trouble::Unreachable(_) | Trouble::Tls(_) | Trouble::Lost(_) => true,
-        Trouble::NotNow(_) | Trouble::Unsure(..) | Trouble::NoTime => false,
+        Trouble::NotNow(_) | Trouble::Unsure(..) | Trouble::Refused(_) | Trouble::NoTime => false,
     }
 }
 
@@ -225,7 +225,9 @@ fn word(trouble: &Trouble) -> Cow<'static, str> {
     match trouble {
         Trouble::Unreachable(_) => Cow::Borrowed("UNREACHABLE"),
         Trouble::Tls(refusal) => Cow::Borrowed(refusal.row().reason()),
-        Trouble::NotNow(failure) | Trouble::Unsure(failure, _) => failure.reason.clone(),
+        Trouble::NotNow(failure) | Trouble::Unsure(failure, _) | Trouble::Refused(failure) => {
+            failure.reason.clone()
+        }
         Trouble::Lost(_) | Trouble::NoTime => Cow::Borrowed("NO_ANSWER"),
     }
 }

@@ -25,6 +25,9 @@ pub(super) enum Trouble {
     /// The node itself cannot tell what became of a change, which it first
     /// got when the log was there.
     Unsure(Failure, Option<Revision>),
+    /// The node refuses the call, and its word says nothing of an attempt
+    /// before, whose change may be made.
+    Refused(Failure),
     /// The time was over before this node's turn.
     NoTime,
 }
@@ -33,7 +36,9 @@ pub(super) enum Trouble {
 pub(super) enum Verdict<T> {
     /// It is done.
     Answered(T),
-    /// It is refused, by any node.
+    /// It is refused, by any node, and so is every attempt before.
+    Settled(Failure),
+    /// It is refused, and that is final if no attempt before may be made.
     Refused(Failure),
     /// Another node may do better.
     Elsewhere(Trouble),
@@ -41,6 +46,24 @@ pub(super) enum Verdict<T> {
 
 /// The domain of reasons that nodes give.
 const DOMAIN: &str = "router-hosts";
+
+/// What only the cluster's records can say, which know every request that was
+/// applied and answer a repeat as they answered it first. Any other refusal is
+/// that of the node at hand, or of a proxy before it. `REQUEST_KNOWN` is not
+/// among them: it says that an attempt was applied.
+const SETTLED: [&str; 11] = [
+    "NOT_FOUND",
+    "AMBIGUOUS",
+    "DUPLICATE",
+    "ID_TAKEN",
+    "VERSION_MISMATCH",
+    "MOVED",
+    "REQUEST_REUSED",
+    "IMPORT_CONFLICTS",
+    "IMPORT_TOO_LARGE",
+    "TOO_MANY_HOSTS",
+    "CHANGE_TOO_LARGE",
+];
 
 /// Judges an answer; `None` is silence until the deadline.
 pub(super) fn judge<T>(
@@ -88,6 +111,7 @@ fn of_status<T>(status: &Status, change: bool) -> Verdict<T> {
         (Code::DeadlineExceeded, Some(_)) if !change => {
             Verdict::Elsewhere(Trouble::NotNow(failure))
         }
+        (_, Some(reason)) if SETTLED.contains(&reason) => Verdict::Settled(failure),
         (_, Some(_)) => Verdict::Refused(failure),
         // Without a reason these are not a node's words: the line broke, or a
         // timer of the transport ran out.
@@ -215,7 +239,9 @@ fn shown(trouble: &Trouble) -> String {
     match trouble {
         Trouble::Unreachable(cause) => cause.clone(),
         Trouble::Tls(refusal) => refusal.to_string(),
-        Trouble::NotNow(failure) | Trouble::Unsure(failure, _) => failure.message.clone(),
+        Trouble::NotNow(failure) | Trouble::Unsure(failure, _) | Trouble::Refused(failure) => {
+            failure.message.clone()
+        }
         Trouble::Lost(cause) => format!("sent, and no answer came: {cause}"),
         Trouble::NoTime => "no time left to try it".to_owned(),
     }
@@ -236,7 +262,7 @@ mod tests {
     fn trouble(status: &Status, change: bool) -> Option<Trouble> {
         match of_status::<()>(status, change) {
             Verdict::Elsewhere(trouble) => Some(trouble),
-            Verdict::Answered(()) | Verdict::Refused(_) => None,
+            Verdict::Answered(()) | Verdict::Settled(_) | Verdict::Refused(_) => None,
         }
     }
 

@@ -5,6 +5,7 @@ use crate::node::{Mood, nobody};
 use crate::pki::{Authority, When};
 use crate::run::Place;
 use std::process::Command;
+use tonic::Code;
 
 const ADD: [&str; 8] = [
     "host",
@@ -127,6 +128,42 @@ fn a_node_that_dies_with_a_change_leaves_its_outcome_unknown() {
     let ended = place.run(&[&node.address], &with(&ADD, &["--request-id", "r-1"]));
     ended.refused(7, "OUTCOME_UNKNOWN");
     assert!(ended.stderr.contains("--request-id r-1"));
+}
+
+#[test]
+fn a_change_that_may_be_made_is_not_refused_by_what_another_node_says_of_itself() {
+    for (code, reason) in [
+        (Code::Unimplemented, None),
+        (Code::Internal, Some("INTERNAL")),
+        (Code::InvalidArgument, Some("TRUNCATED")),
+        (Code::PermissionDenied, Some("PERMISSION_DENIED")),
+    ] {
+        let place = Place::new();
+        let (first, second) = (place.node(), place.node());
+        first.mood(Mood::Dies);
+        second.mood(Mood::Refuses(code, reason));
+        let ended = place.run(&[&first.address, &second.address], &ADD);
+        ended.refused(7, "OUTCOME_UNKNOWN");
+        let hint = ended.error()["hint"].as_str().unwrap().to_owned();
+        assert!(hint.contains("--request-since 0"), "{hint}");
+
+        // A node that can tell still has its turn.
+        let (first, third) = (place.node(), place.node());
+        first.mood(Mood::Dies);
+        let nodes = [&*first.address, &second.address, &third.address];
+        assert_eq!(place.run(&nodes, &ADD).json()["revision"], 1, "{code:?}");
+    }
+}
+
+#[test]
+fn what_the_records_refuse_was_not_made_before_either() {
+    let place = Place::new();
+    let (first, second) = (place.node(), place.node());
+    place.run(&[&second.address], &ADD).json();
+    first.mood(Mood::Dies);
+    place
+        .run(&[&first.address, &second.address], &ADD)
+        .refused(3, "DUPLICATE");
 }
 
 #[test]

@@ -40,6 +40,8 @@ pub(crate) enum Mood {
     Silent,
     /// The certificate may not do this.
     Forbids,
+    /// It refuses every call, with a reason or as a proxy does without one.
+    Refuses(Code, Option<&'static str>),
     /// It works, and knows no dry run.
     Older,
 }
@@ -222,6 +224,8 @@ impl Service {
                 "PERMISSION_DENIED",
                 "viewer:alice may not change records",
             )),
+            Mood::Refuses(code, Some(reason)) => Err(refused(code, reason, "refused")),
+            Mood::Refuses(code, None) => Err(Status::new(code, "refused")),
             Mood::Silent => std::future::pending().await,
         }
     }
