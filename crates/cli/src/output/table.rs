@@ -2,6 +2,7 @@
 
 use super::Page;
 use comfy_table::{ColumnConstraint, ContentArrangement, Table, presets};
+use hosts::format::guarded;
 
 /// The columns of a table, and what gives way on a narrow terminal.
 #[derive(Copy, Clone, Debug)]
@@ -138,7 +139,7 @@ fn fit(mut table: Table, page: Page) -> String {
 }
 
 /// Rows as comma-separated values with LF line ends; a value is quoted where
-/// it has to be.
+/// it has to be, and no spreadsheet takes one for a formula: as in an export.
 pub(super) fn csv(rows: &[Vec<String>]) -> String {
     let mut text = String::new();
     for row in rows {
@@ -150,10 +151,11 @@ pub(super) fn csv(rows: &[Vec<String>]) -> String {
 }
 
 fn quoted(value: &str) -> String {
+    let value = guarded(value.into());
     if value.contains([',', '"', '\n', '\r']) {
         return format!("\"{}\"", value.replace('"', "\"\""));
     }
-    value.to_owned()
+    value.into_owned()
 }
 
 /// `words` as the first row of comma-separated values.

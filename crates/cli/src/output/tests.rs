@@ -128,6 +128,29 @@ fn hosts_are_shown_as_the_golden_files_say() {
 }
 
 #[test]
+fn no_spreadsheet_takes_a_value_for_a_formula() {
+    for (comment, field) in [
+        ("=1+1", "'=1+1"),
+        ("+1", "'+1"),
+        ("-1", "'-1"),
+        ("@SUM(A1)", "'@SUM(A1)"),
+        ("'=1", "''=1"),
+        (
+            "=HYPERLINK(\"http://x\", 1)",
+            "\"'=HYPERLINK(\"\"http://x\"\", 1)\"",
+        ),
+        ("it's 1=1", "it's 1=1"),
+    ] {
+        let host = HostView {
+            comment: Some(comment.into()),
+            ..nas()
+        };
+        let text = table::csv(&Hosts(vec![host]).csv());
+        assert!(text.contains(&format!(",{field},")), "{text}");
+    }
+}
+
+#[test]
 fn a_cluster_is_shown_as_the_golden_files_say() {
     assert_eq!(status().table(PIPE), include_str!("golden/status.txt"));
     assert_eq!(json(&status()), include_str!("golden/status.json"));

@@ -218,7 +218,8 @@ fn truth(field: &'static str, text: &str) -> Result<bool, ParseFault> {
 }
 
 /// The text as no spreadsheet takes it for a formula.
-fn guarded(text: Cow<'_, str>) -> Cow<'_, str> {
+#[must_use]
+pub fn guarded(text: Cow<'_, str>) -> Cow<'_, str> {
     match is_formula(&text) {
         true => format!("'{text}").into(),
         false => text,

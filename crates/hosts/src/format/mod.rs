@@ -13,6 +13,7 @@ mod record;
 pub mod render;
 mod text;
 
+pub use csv::guarded;
 pub use export::Export;
 pub use file_format::{FileFormat, UnknownFormat};
 pub use parsed::{ParseError, ParseErrors, ParseFault, Parsed, Place, Row, Warning, WarningKind};
