@@ -23,7 +23,7 @@ use raft_store::{Applied, disk::Work};
 use std::{fmt::Write as _, sync::Arc};
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
-    time::Instant,
+    time::{Instant, timeout_at},
 };
 use tonic::{Code, Response, Status, Streaming, metadata::MetadataMap};
 
@@ -127,22 +127,24 @@ impl HostsApi {
 /// for and which ends with the call.
 ///
 /// # Errors
-/// The stream breaks off or is not there by `deadline`, is too large, or has
-/// lines that cannot be read; then nothing is changed.
+/// Its turn does not come in half of the time until `deadline`; the stream
+/// breaks off, is not there by `deadline`, is too large, or has lines that
+/// cannot be read; then nothing is changed.
 async fn receive(
     chunks: Streaming<v1::ImportHostsRequest>,
     imports: &Arc<Semaphore>,
     work: Work,
     deadline: Instant,
 ) -> Result<Received, Refused> {
-    let mut file = Vec::new();
-    let gathered = async {
-        let turn = Arc::clone(imports).acquire_owned().await;
-        let turn = turn.map_err(status::internal)?;
-        Ok::<_, Status>((gather(chunks, &mut file).await?, turn))
+    // The rest of the time is for the file.
+    let left = deadline.saturating_duration_since(Instant::now());
+    let turn = timeout_at(deadline - left / 2, Arc::clone(imports).acquire_owned());
+    let turn = match turn.await {
+        Ok(turn) => turn.map_err(status::internal)?,
+        Err(_) => return Err(no_turn().into()),
     };
-    let gathered = tokio::time::timeout_at(deadline, gathered).await;
-    let (options, turn) = match gathered {
+    let mut file = Vec::new();
+    let options = match timeout_at(deadline, gather(chunks, &mut file)).await {
         Ok(gathered) => gathered?,
         Err(_) => return Err(truncated(file.len(), "was not there in time").into()),
     };
@@ -279,6 +281,15 @@ fn left_out(host: &NewHost) -> String {
     format!(
         "{address} {hostname}{aliases} is left out: its name is taken there, and the record says something else"
     )
+}
+
+/// Nothing of the file was read, so any node may be asked again.
+fn no_turn() -> Status {
+    let message = format!(
+        "this node is busy with {} other imports; nothing was imported",
+        limits::IMPORTS_AT_ONCE
+    );
+    status::refused(Code::Unavailable, "BUSY", message)
 }
 
 fn truncated(bytes: usize, how: &str) -> Status {

@@ -3,6 +3,7 @@
 use crate::support::{
     Cluster, added, all, chunks, export_as, import, listed, reason, refused, revision,
 };
+use node::limits;
 use proto::v1;
 use std::time::{Duration, Instant};
 use tonic::{Code, Request};
@@ -99,6 +100,43 @@ async fn an_import_that_stalls_is_told_so_at_its_deadline() {
         &["not there in time", "nothing was imported"],
     );
     assert!(asked.elapsed() < Duration::from_secs(30));
+    cluster.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_import_whose_turn_does_not_come_is_told_that_the_node_is_busy() {
+    use futures::StreamExt as _;
+    let cluster = Cluster::of(1).await;
+    let mut stalled = tokio::task::JoinSet::new();
+    for _ in 0..limits::IMPORTS_AT_ONCE {
+        let mut client = cluster.editor(1);
+        let mut first = chunks(b"10.0.0.1 a.lan\n", "skip");
+        first[0].last_chunk = false;
+        let stream = futures::stream::iter(first).chain(futures::stream::pending());
+        stalled.spawn(async move { client.import_hosts(stream).await.map(drop) });
+    }
+    let client = &mut cluster.editor(1);
+    let file = b"10.0.0.2 b.lan\n";
+    let begun = Instant::now();
+    // It is tried until the others have all of the turns.
+    let answer = loop {
+        let mut tried = chunks(file, "skip");
+        tried[0].dry_run = Some(true);
+        let mut request = Request::new(futures::stream::iter(tried));
+        request.set_timeout(Duration::from_secs(2));
+        let answer = client.import_hosts(request).await.map(drop);
+        if answer.is_err() || begun.elapsed() > Duration::from_secs(60) {
+            break answer;
+        }
+    };
+    let words = ["busy", "nothing was imported"];
+    refused(answer, Code::Unavailable, "BUSY", &words);
+    assert!(stalled.try_join_next().is_none());
+
+    // Whoever gives up leaves the turn to the next.
+    stalled.shutdown().await;
+    import(client, chunks(file, "skip")).await.unwrap();
+    assert_eq!(listed(client).await.len(), 1);
     cluster.end().await;
 }
 
