@@ -8,6 +8,7 @@
 use crate::{
     identity::ClusterId,
     publish::{Mode, hooks::Hook},
+    telemetry,
     tls::TlsFiles,
 };
 use raft_store::raft::{RaftTimings, openraft_config};
@@ -71,7 +72,7 @@ pub struct InitialMember {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct LogConfig {
-    /// A level (`info`) or directives (`info,node=debug`).
+    /// A level (`info`) or levels of parts (`info,node=debug`).
     pub level: String,
     /// Text for people, JSON for collectors.
     pub format: LogFormat,
@@ -306,7 +307,7 @@ impl Check<'_> {
                 ca: self.place(tls.ca),
             },
             raft: self.raft(raft, cluster)?,
-            log,
+            log: self.log(log)?,
         })
     }
 
@@ -365,6 +366,13 @@ impl Check<'_> {
         match openraft_config(&timings) {
             Ok(_) => Ok(timings),
             Err(cause) => Err(self.invalid("raft.election_timeout", cause.to_string())),
+        }
+    }
+
+    fn log(&self, log: LogConfig) -> Result<LogConfig, ConfigError> {
+        match telemetry::filter(&log.level) {
+            Ok(_) => Ok(log),
+            Err(cause) => Err(self.invalid("log.level", cause.to_string())),
         }
     }
 
@@ -494,6 +502,11 @@ mod tests {
                 "raft.snapshot_after",
             ),
             ("[hosts]", "[hosts]\nmode = \"half\"", "whole"),
+            (
+                "[tls]",
+                "[log]\nlevel = \"inof\"\n[tls]",
+                "log.level: `inof` is no log level, did you mean `info`?",
+            ),
             ("[node]", "[node", "line"),
         ] {
             let text = GOOD.replace(from, to);
