@@ -123,7 +123,7 @@ pub struct PublishOptions {
 
 impl PublishOptions {
     /// The hosts file of a node of `cluster` at `path`: whole, without comments,
-    /// at most one write in 50 ms, compared every 30 s, written on a thread.
+    /// at most one write in 100 ms, compared every 30 s, written on a thread.
     #[must_use]
     pub fn new(path: PathBuf, cluster: ClusterId) -> Self {
         Self {
@@ -131,7 +131,7 @@ impl PublishOptions {
             mode: Mode::Whole,
             comments: false,
             cluster,
-            debounce: Duration::from_millis(50),
+            debounce: Duration::from_millis(100),
             check_every: Duration::from_secs(30),
             work: Work::Threads,
         }

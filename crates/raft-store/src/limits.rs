@@ -63,7 +63,7 @@ pub const PENDING_ROWS_MAX: usize = 65_536;
 /// How long changed rows gather before they are written to the state: many
 /// changes become few writes, which wear flash and meet the log's flush. What
 /// a kill loses of them is applied again from the log.
-pub const GATHER_TIME: Duration = Duration::from_millis(250);
+pub const GATHER_TIME: Duration = Duration::from_secs(1);
 
 /// Entries applied before they are published and answered together.
 pub const APPLY_ENTRIES_MAX: usize = 256;

@@ -21,7 +21,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 pub(crate) const CLUSTER: ClusterId = ClusterId::from_u128(0x0193_4000);
-pub(crate) const DEBOUNCE: Duration = Duration::from_millis(50);
+pub(crate) const DEBOUNCE: Duration = Duration::from_millis(100);
 
 /// Changes in the order a log would have them.
 #[derive(Default)]

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use crate::support::{History, Publisher, options, pass, settle};
+use crate::support::{DEBOUNCE, History, Publisher, options, pass, settle};
 use node::publish::{
     FileMark, Files, Over, ReplaceError, Replaced, Waited, Work, memory::MemoryFiles,
     wait_published,
@@ -94,7 +94,7 @@ async fn a_new_change_is_tried_at_once_and_a_waiter_is_told_of_its_failure() {
     let mut receiver = publisher.receiver();
     let revision = history.add();
     publisher.feed(&history);
-    let deadline = Instant::now() + Duration::from_millis(100);
+    let deadline = Instant::now() + 2 * DEBOUNCE;
     let outcome = wait_published(&mut receiver, revision, deadline).await;
     assert!(
         matches!(&outcome, Waited::Failed(text) if text.contains(PATH)),
@@ -104,7 +104,7 @@ async fn a_new_change_is_tried_at_once_and_a_waiter_is_told_of_its_failure() {
     files.heal();
     let revision = history.add();
     publisher.feed(&history);
-    let deadline = Instant::now() + Duration::from_millis(100);
+    let deadline = Instant::now() + 2 * DEBOUNCE;
     assert_eq!(
         wait_published(&mut receiver, revision, deadline).await,
         Waited::Published
