@@ -104,7 +104,7 @@ impl Authority {
     }
 
     /// A certificate for node `id`, called `name`, that is reached at `addresses`: IP addresses and DNS names, without
-    /// ports. Nodes and our own clients compare the identity only; the addresses are for other gRPC clients.
+    /// ports. Nodes compare the identity only; clients compare the address that they call.
     ///
     /// It is valid from an hour before `now`, for clocks that differ, until `valid` after it.
     ///

@@ -17,13 +17,14 @@ use rustls::server::{NoServerSessionStorage, VerifierBuilderError, WebPkiClientV
 use rustls::sign::SingleCertAndKey;
 use rustls::time_provider::TimeProvider;
 use rustls::{CertificateError, ClientConfig, RootCertStore, ServerConfig, version};
-use rustls_pki_types::UnixTime;
+use rustls_pki_types::{CertificateDer, UnixTime};
 use thiserror::Error;
 
 pub(crate) mod certificate;
 mod check;
 mod explain;
 mod files;
+mod names;
 mod verify;
 
 pub use certificate::InvalidCertificate;
@@ -40,6 +41,7 @@ use verify::{CallerVerifier, PeerVerifier};
 /// A certificate with its key and the CAs that others must be signed by, checked.
 pub struct Tls {
     own: Arc<Caller>,
+    certificate: CertificateDer<'static>,
     not_after: Timestamp,
     server: Arc<ServerConfig>,
     key: Arc<SingleCertAndKey>,
@@ -78,6 +80,11 @@ impl Tls {
             }
         })?;
 
+        let certificate = key
+            .end_entity_cert()
+            .expect("a file without certificates is refused when it is read")
+            .clone()
+            .into_owned();
         let key = Arc::new(SingleCertAndKey::from(key));
         let mut server = ServerConfig::builder_with_details(provider.clone(), time.clone())
             .with_protocol_versions(&[&version::TLS13])
@@ -90,6 +97,7 @@ impl Tls {
 
         Ok(Self {
             own: Arc::new(caller),
+            certificate,
             not_after,
             server: Arc::new(server),
             key,
@@ -124,6 +132,15 @@ impl Tls {
             own: self.own.clone(),
             expected,
         })
+    }
+
+    /// Checks that clients that call this node at `address`, `host:port`, will find its host in the certificate. Nodes
+    /// do not ask for that, so a cluster works without it, and no client can use it.
+    ///
+    /// # Errors
+    /// [`TlsError::OtherNames`] when they will not.
+    pub fn must_be_called(&self, files: &TlsFiles, address: &str) -> Result<(), TlsError> {
+        names::check(&files.cert, &self.certificate, address)
     }
 
     /// How we answer: only callers with a certificate of our cluster get through the handshake.
@@ -240,6 +257,18 @@ pub enum TlsError {
         /// Who this is by the configuration.
         expected: Peer,
     },
+    /// Clients compare the name they call a node by, and it is not in the certificate.
+    #[error(
+        "{path} is not for the address that clients call: have it issued again with the alternative name {wanted} (DNS names and addresses in it: {names})"
+    )]
+    OtherNames {
+        /// The file.
+        path: PathBuf,
+        /// What is missing, as `DNS:name` or `IP:address`.
+        wanted: String,
+        /// What is there, joined by `, `, or `none`.
+        names: String,
+    },
     /// Past its last day.
     #[error("{path} expired at {not_after}, and it is {now} now: renew it, or correct the clock")]
     Expired {
@@ -351,6 +380,7 @@ impl TlsError {
             | Self::Certificate { .. }
             | Self::Identity { .. }
             | Self::OtherIdentity { .. }
+            | Self::OtherNames { .. }
             | Self::Ca { .. }
             | Self::KeyOfAnother { .. }
             | Self::Key { .. }

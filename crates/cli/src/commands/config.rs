@@ -76,6 +76,7 @@ fn check_node(path: &Path, output: &Output) -> Result<(), Failure> {
     let unusable = |error: &TlsError| {
         let row = match error {
             TlsError::NotYetValid { .. } => reasons::NODE_NOT_YET_VALID,
+            TlsError::OtherNames { .. } => reasons::NODE_WRONG_NAME,
             error if error.is_of_time() => reasons::NODE_EXPIRED,
             _ => reasons::NODE_CONFIG,
         };
@@ -88,6 +89,7 @@ fn check_node(path: &Path, output: &Output) -> Result<(), Failure> {
     let clock = std::sync::Arc::new(node::clock::SystemClock);
     let tls = node::tls::Tls::load(&config.tls, clock).map_err(|error| unusable(&error))?;
     tls.must_be(&config.tls, own)
+        .and_then(|()| tls.must_be_called(&config.tls, &config.advertise))
         .map_err(|error| unusable(&error))?;
     output.report(&Checked {
         server: vec![config.advertise],

@@ -358,6 +358,11 @@ mod local {
         Exit::NotPermitted,
         "`serve` would refuse it too, with exit 1: renew it, or set this machine's clock",
     );
+    pub(crate) const NODE_WRONG_NAME: Row = row(
+        "TLS_WRONG_NAME",
+        Exit::NotPermitted,
+        "`serve` would start and clients would refuse it: issue the certificate with this name, or correct `advertise`",
+    );
     pub(crate) const NODE_NOT_YET_VALID: Row = row(
         "TLS_NOT_YET_VALID",
         Exit::NotPermitted,

@@ -122,6 +122,7 @@ const OWN: &[(Row, &str, u8, &str)] = &[
 const LOCAL: &[(Row, &str, u8, &str)] = &[
     (r::NODE_CONFIG, "CONFIG", 2, "64"),
     (r::NODE_EXPIRED, "TLS_EXPIRED", 6, "exit 1"),
+    (r::NODE_WRONG_NAME, "TLS_WRONG_NAME", 6, "advertise"),
     (r::NODE_NOT_YET_VALID, "TLS_NOT_YET_VALID", 6, "exit 1"),
     (r::NO_DEV, "NO_DEV", 2, "--dir"),
     (r::NOT_RUNNING, "NOT_RUNNING", 5, "--dir"),

@@ -51,6 +51,16 @@ impl Authority {
         self.sign(params, when)
     }
 
+    /// For the node of this identity that is called by `names`.
+    pub(crate) fn node_of(&self, identity: &str, names: &[&str]) -> Pair {
+        let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
+        let mut params = CertificateParams::new(names).unwrap();
+        let uri = SanType::URI(Ia5String::try_from(identity).unwrap());
+        params.subject_alt_names.insert(0, uri);
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        self.sign(params, When::Now)
+    }
+
     /// For a client.
     pub(crate) fn client(&self, when: When) -> Pair {
         self.client_of(

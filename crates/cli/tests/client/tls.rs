@@ -80,6 +80,16 @@ fn a_node_of_another_name_is_refused_with_the_names_it_has() {
 }
 
 #[test]
+fn the_names_of_a_certificate_are_told_as_they_are_typed() {
+    let place = Place::new();
+    let uri = "router-hosts://01ARYZ6S41TSV4RRFFQ69G5FAV/node/1";
+    let pair = place.authority.node_of(uri, &["attic.lan", "10.0.0.7"]);
+    let node = Node::start(&pair, &place.authority.pem);
+    let names = format!("is for {uri}, attic.lan, 10.0.0.7");
+    refused(&list(&place, &node), "TLS_WRONG_NAME", &[&names]);
+}
+
+#[test]
 fn a_client_without_a_certificate_is_told_how_to_give_one() {
     let place = Place::new();
     let node = place.node();

@@ -158,7 +158,16 @@ fn list(names: &[String]) -> String {
     if names.is_empty() {
         return "another name".to_owned();
     }
+    let names: Vec<&str> = names.iter().map(|name| plain(name)).collect();
     names.join(", ")
+}
+
+/// A name as it is typed: rustls hands names over in Rust's notation, such as `DnsName("nas.lan")`.
+fn plain(name: &str) -> &str {
+    ["DnsName(", "IpAddress(", "UniformResourceIdentifier("]
+        .into_iter()
+        .find_map(|kind| name.strip_prefix(kind)?.strip_suffix(')'))
+        .map_or(name, |inner| inner.trim_matches('"'))
 }
 
 #[cfg(test)]
