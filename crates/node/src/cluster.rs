@@ -1,6 +1,7 @@
 //! The cluster as this node sees it: every member's state, and one verdict.
 
 use crate::{
+    clock::Clock,
     identity::ClusterId,
     lookout::{Clocks, Missed, diverging},
     peers::Peers,
@@ -20,6 +21,7 @@ use raft_store::{Applied, StoreStats, raft::Member};
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::{sync::watch, time::Instant};
 
+mod certificates;
 mod hooks;
 
 /// What is needed to say how this node and the others are.
@@ -43,6 +45,8 @@ pub struct Cluster {
     pub hooks: watch::Receiver<Vec<HookReport>>,
     /// Sizes on this node's disk.
     pub stats: StoreStats,
+    /// What time it is here.
+    pub clock: Arc<dyn Clock>,
     /// When this node's certificate ends.
     pub certificate_ends: Timestamp,
     /// What is known of its clock and the others'.
@@ -267,6 +271,12 @@ impl Cluster {
             }
         }
         troubles.extend(nodes.iter().flat_map(hooks::troubles));
+        let now = self.clock.now();
+        let (ended, soon): (Vec<_>, Vec<_>) = nodes
+            .iter()
+            .filter_map(|node| certificates::ending(node, now))
+            .partition(|ending| ending.is_over);
+        troubles.extend(ended.iter().map(ToString::to_string));
         for node in nodes
             .iter()
             .filter(|node| node.reachable && !node.problem.is_empty())
@@ -276,11 +286,16 @@ impl Cluster {
         if let [first, others @ ..] = nodes {
             troubles.extend(diverging(first, others));
         }
-        if troubles.is_empty() {
-            let explanation = format!("all {} nodes answer", nodes.len());
-            return (Verdict::Healthy, explanation);
-        }
-        (Verdict::Degraded, troubles.join("; "))
+        let verdict = match troubles.is_empty() {
+            true => {
+                troubles.push(format!("all {} nodes answer", nodes.len()));
+                Verdict::Healthy
+            }
+            false => Verdict::Degraded,
+        };
+        // Nothing is wrong yet: it is said beside either verdict.
+        troubles.extend(soon.iter().map(ToString::to_string));
+        (verdict, troubles.join("; "))
     }
 }
 

@@ -294,6 +294,7 @@ impl Node {
             published: published.clone(),
             hooks: hook_reports,
             stats,
+            clock: Arc::clone(&seams.clock),
             certificate_ends,
             clocks: clocks.clone(),
             missed: Missed::default(),

@@ -129,3 +129,7 @@ pub const OUTPUT_BYTES_MAX: u64 = 512 * 1024 * 1024;
 
 /// Names outside the block that a warning lists; it counts the rest.
 pub const SHADOWS_SHOWN: usize = 5;
+
+/// How long before its end a certificate is told of in every status, 14 days:
+/// two weekends to renew it in.
+pub const CERTIFICATE_ENDS_SOON: Duration = Duration::from_secs(14 * 24 * 60 * 60);

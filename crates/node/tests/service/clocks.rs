@@ -1,7 +1,20 @@
-//! A node whose clock is wrong never stamps a change.
+//! A node whose clock is wrong never stamps a change, and the end of a
+//! certificate is told before and after it.
 
 use crate::support::{Cluster, added, until};
-use std::time::{Duration, SystemTime};
+use hosts::Timestamp;
+use node::{
+    Seams,
+    clock::{Clock, SystemClock},
+};
+use proto::cluster::{StatusRequest, Verdict};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, SystemTime},
+};
 
 /// More than a clock may be off.
 const WRONG: Duration = Duration::from_secs(600);
@@ -47,4 +60,45 @@ fn is_right(host: &proto::v1::HostEntry) {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     let now = now.unwrap().as_secs().cast_signed();
     assert!((now - stamped).abs() < 60, "{stamped} is stamped at {now}");
+}
+
+/// A clock that jumps while the node runs.
+#[derive(Debug, Default)]
+struct Jumping {
+    ahead_ms: AtomicU64,
+}
+
+impl Clock for Jumping {
+    fn now(&self) -> Timestamp {
+        let ahead = self.ahead_ms.load(Ordering::SeqCst);
+        Timestamp::from_millis(SystemClock.now().as_millis() + ahead)
+    }
+
+    fn seed(&self) -> u128 {
+        SystemClock.seed()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_certificate_is_told_of_before_and_after_its_end() {
+    let mut cluster = Cluster::planned(1);
+    let clock = Arc::new(Jumping::default());
+    let seams = Seams {
+        clock: Arc::clone(&clock) as Arc<dyn Clock>,
+        ..cluster.seams(1)
+    };
+    cluster.start_on(1, seams);
+    cluster.until_ready(1).await;
+    // This connection outlives the certificates of both its ends.
+    let mut ops = cluster.ops(1);
+    let soon = ops.status(StatusRequest {}).await.unwrap().into_inner();
+    assert_eq!(soon.verdict(), Verdict::Healthy, "{soon:?}");
+    assert!(soon.explanation.contains("ends at "), "{soon:?}");
+    assert!(soon.explanation.contains(" minutes: renew it"), "{soon:?}");
+
+    clock.ahead_ms.store(2 * 3_600_000, Ordering::SeqCst);
+    let over = ops.status(StatusRequest {}).await.unwrap().into_inner();
+    assert_eq!(over.verdict(), Verdict::Degraded, "{over:?}");
+    assert!(over.explanation.contains("ended at "), "{over:?}");
+    cluster.end().await;
 }
