@@ -7,6 +7,7 @@
 mod cluster;
 pub(crate) mod endpoint;
 mod import;
+pub(crate) mod interrupt;
 mod line;
 mod records;
 pub(crate) mod tls;
@@ -24,6 +25,7 @@ use crate::exit::{Failure, chain, reasons};
 use endpoint::Endpoint;
 use hosts::{RequestId, Revision};
 use hyper_util::rt::TokioIo;
+use interrupt::Ending;
 use proto::metadata;
 use std::sync::Arc;
 use std::time::Duration;
@@ -160,6 +162,7 @@ impl Client {
         let nodes = self.endpoints.len();
         let first = self.connected.as_ref().map_or(0, |current| current.index);
         let mut trials = Trials::new(of.what, of.once);
+        let mut ending = Ending::watch();
         for turn in 0..2 * nodes {
             if turn >= nodes && !trials.perhaps() {
                 break;
@@ -175,7 +178,8 @@ impl Client {
                 trials.note(&node, Trouble::NoTime);
                 break;
             }
-            let connected = uninterrupted(self.connection(index, &node, of.deadline)).await;
+            let connected =
+                uninterrupted(&mut ending, self.connection(index, &node, of.deadline)).await;
             let (channel, seen) = match connected {
                 Some(Ok(connection)) => connection,
                 Some(Err(trouble)) => {
@@ -183,7 +187,7 @@ impl Client {
                     continue;
                 }
                 None => {
-                    trials.note(&node, Trouble::Unreachable("interrupted".to_owned()));
+                    trials.note(&node, Trouble::Interrupted);
                     break;
                 }
             };
@@ -194,9 +198,10 @@ impl Client {
                 left,
                 since: trials.since(),
             };
-            let answer = uninterrupted(within(of.deadline, call(channel, attempt))).await;
+            let answer =
+                uninterrupted(&mut ending, within(of.deadline, call(channel, attempt))).await;
             let Some(answer) = answer else {
-                trials.note(&node, Trouble::Lost("interrupted".to_owned()));
+                trials.interrupted(&node);
                 break;
             };
             match trouble::judge(answer, &seen, &self.tls, of.once.is_some()) {
@@ -305,13 +310,13 @@ async fn within<T>(
     }
 }
 
-/// `None` when Ctrl-C comes first: whoever interrupts a change is told how to
-/// find out what became of it.
-async fn uninterrupted<T>(call: impl Future<Output = T>) -> Option<T> {
+/// `None` when Ctrl-C or SIGTERM comes first: whoever interrupts a change is
+/// told how to find out what became of it.
+async fn uninterrupted<T>(ending: &mut Ending, call: impl Future<Output = T>) -> Option<T> {
     tokio::select! {
         biased;
         answer = call => Some(answer),
-        Ok(()) = tokio::signal::ctrl_c() => None,
+        () = ending.comes() => None,
     }
 }
 

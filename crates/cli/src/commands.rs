@@ -15,7 +15,7 @@ mod serve;
 mod wait;
 
 use crate::args::{Cli, Command, Global};
-use crate::client::Client;
+use crate::client::{Client, interrupt};
 use crate::config::Settings;
 use crate::exit::{Failure, chain, reasons};
 use crate::output::Output;
@@ -68,6 +68,7 @@ fn with_client(
     command: impl AsyncFnOnce(&mut Client, &Output) -> Result<(), Failure>,
 ) -> ExitCode {
     log(global);
+    interrupt::listen();
     let settings = settings(global);
     let output = output(global, &settings);
     let result = settings

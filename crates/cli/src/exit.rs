@@ -28,6 +28,8 @@ pub(crate) enum Exit {
     NotPermitted = 6,
     /// Sent, and no answer: it may have happened.
     OutcomeUnknown = 7,
+    /// Ctrl-C or SIGTERM, and nothing is changed; as shells have it.
+    Interrupted = 130,
 }
 
 /// Why a command did not do what it was asked to, for a person and a script.

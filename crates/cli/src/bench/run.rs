@@ -7,6 +7,7 @@ use super::pool::{POOL_MAX, Pool};
 use super::tally::{Counts, Kind, Tally};
 use super::targets::{Targets, Via};
 use super::{reader, writer};
+use crate::client::interrupt::Ending;
 use crate::client::{Client, Listing};
 use crate::config::Settings;
 use crate::exit::{Failure, reasons};
@@ -118,7 +119,7 @@ pub(crate) async fn run(
     }
 }
 
-/// Waits for the time to be over, for Ctrl-C or for a task that cannot go on.
+/// Waits for the time to be over, for Ctrl-C, SIGTERM or a task that cannot go on.
 async fn until_over(
     shared: &Shared,
     tasks: &mut JoinSet<Result<(), Failure>>,
@@ -127,10 +128,11 @@ async fn until_over(
     progress: &ProgressBar,
 ) -> Result<(Ended, Leaders), Failure> {
     let mut leaders = Leaders::default();
+    let mut ending = Ending::watch();
     let watching = watch(shared, client, progress, &mut leaders);
     let ended = tokio::select! {
         () = tokio::time::sleep(time) => Ended::Time,
-        Ok(()) = tokio::signal::ctrl_c() => Ended::Interrupted,
+        () = ending.comes() => Ended::Interrupted,
         failure = first_failure(tasks) => return Err(failure),
         () = watching => Ended::Time,
     };

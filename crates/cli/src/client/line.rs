@@ -217,7 +217,11 @@ impl Line {
 fn ended(trouble: &Trouble) -> bool {
     match trouble {
         Trouble::Unreachable(_) | Trouble::Tls(_) | Trouble::Lost(_) => true,
-        Trouble::NotNow(_) | Trouble::Unsure(..) | Trouble::Refused(_) | Trouble::NoTime => false,
+        Trouble::NotNow(_)
+        | Trouble::Unsure(..)
+        | Trouble::Refused(_)
+        | Trouble::NoTime
+        | Trouble::Interrupted => false,
     }
 }
 
@@ -228,7 +232,7 @@ fn word(trouble: &Trouble) -> Cow<'static, str> {
         Trouble::NotNow(failure) | Trouble::Unsure(failure, _) | Trouble::Refused(failure) => {
             failure.reason.clone()
         }
-        Trouble::Lost(_) | Trouble::NoTime => Cow::Borrowed("NO_ANSWER"),
+        Trouble::Lost(_) | Trouble::NoTime | Trouble::Interrupted => Cow::Borrowed("NO_ANSWER"),
     }
 }
 

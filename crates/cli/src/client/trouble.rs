@@ -30,6 +30,8 @@ pub(super) enum Trouble {
     Refused(Failure),
     /// The time was over before this node's turn.
     NoTime,
+    /// Somebody ended it, and nothing is changed by this attempt.
+    Interrupted,
 }
 
 /// What one node's answer means for the call.
@@ -166,6 +168,17 @@ impl<'a> Trials<'a> {
         self.tried.push((node.clone(), trouble));
     }
 
+    /// Notes that somebody ended it after it was sent to this node.
+    pub(super) fn interrupted(&mut self, node: &Endpoint) {
+        self.note(
+            node,
+            match self.once {
+                Some(_) => Trouble::Lost("interrupted".to_owned()),
+                None => Trouble::Interrupted,
+            },
+        );
+    }
+
     /// What the next attempt says of those before it.
     pub(super) fn since(&self) -> Option<Revision> {
         let unknown = self.perhaps().then_some(Revision::new(0));
@@ -182,7 +195,7 @@ impl<'a> Trials<'a> {
     }
 
     /// What all of it comes to: an unknown outcome before anything else, then
-    /// what a person can mend (TLS), then what the nodes said.
+    /// that it was interrupted, then what a person can mend (TLS), then what the nodes said.
     pub(super) fn failure(self) -> Failure {
         let list: Vec<String> = self
             .tried
@@ -203,6 +216,13 @@ impl<'a> Trials<'a> {
                  however often it is sent; should nobody know what became of it, see what is there and \
                  send it anew, without these"
             ));
+        }
+        // Nobody knows what the nodes that had no turn would have said.
+        if let Some((_, Trouble::Interrupted)) = self.tried.last() {
+            return Failure::of(
+                reasons::INTERRUPTED,
+                format!("interrupted: {what} ({list})"),
+            );
         }
         let tls = self.tried.iter().find_map(|(_, trouble)| match trouble {
             Trouble::Tls(refusal) => Some(refusal),
@@ -244,6 +264,7 @@ fn shown(trouble: &Trouble) -> String {
         }
         Trouble::Lost(cause) => format!("sent, and no answer came: {cause}"),
         Trouble::NoTime => "no time left to try it".to_owned(),
+        Trouble::Interrupted => "given up before its answer".to_owned(),
     }
 }
 

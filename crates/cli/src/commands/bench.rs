@@ -4,7 +4,7 @@ use super::{ended, log, output, settings};
 use crate::args::{Consistency, Global, some_time};
 use crate::bench::names::{PAYLOAD_MAX, Prefix};
 use crate::bench::{self, Load, Via};
-use crate::client::Client;
+use crate::client::{Client, interrupt};
 use crate::exit::{Failure, reasons};
 use crate::output::Output;
 use clap::{Args, Subcommand};
@@ -145,6 +145,7 @@ const CALL: Duration = Duration::from_secs(15);
 
 pub(super) fn run(global: &Global, args: BenchArgs) -> ExitCode {
     log(global);
+    interrupt::listen();
     let settings = settings(global);
     let output = output(global, &settings);
     let result = match &args.command {

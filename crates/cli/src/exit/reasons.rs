@@ -273,6 +273,11 @@ pub(crate) const UNREACHABLE: Row = row(
     Exit::Unavailable,
     "see that the nodes run and that --server names them; `-v` shows each attempt",
 );
+pub(crate) const INTERRUPTED: Row = row(
+    "INTERRUPTED",
+    Exit::Interrupted,
+    "nothing was changed; run the command again",
+);
 pub(crate) const NOT_PUBLISHED: Row = row(
     "NOT_PUBLISHED",
     Exit::Failed,

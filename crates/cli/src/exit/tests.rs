@@ -102,6 +102,7 @@ const OWN: &[(Row, &str, u8, &str)] = &[
     (r::TLS_OWN_REFUSED, "TLS_CERTIFICATE_REFUSED", 6, "log"),
     (r::TLS_OWN_ROLE, "TLS_CERTIFICATE_REFUSED", 6, "editor"),
     (r::UNREACHABLE, "UNAVAILABLE", 5, "--server"),
+    (r::INTERRUPTED, "INTERRUPTED", 130, "nothing was changed"),
     (r::NOT_PUBLISHED, "NOT_PUBLISHED", 1, "cluster status"),
     (r::IMPORT_FAILED, "IMPORT_FAILED", 1, "file"),
     (r::MALFORMED_ANSWER, "MALFORMED_ANSWER", 1, "version"),

@@ -4,7 +4,10 @@
 use crate::node::{Mood, nobody};
 use crate::pki::{Authority, When};
 use crate::run::Place;
-use std::process::Command;
+use std::io::Read as _;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
 use tonic::Code;
 
 const ADD: [&str; 8] = [
@@ -205,25 +208,53 @@ fn silence_is_an_unknown_outcome_for_a_change_and_unavailable_for_a_read() {
     place.run(&[&node.address], &read).refused(5, "UNAVAILABLE");
 }
 
-#[test]
-fn a_change_that_is_interrupted_tells_how_to_find_out() {
+/// Runs a command against a node that is silent, and ends it when it waits.
+fn interrupted(arguments: &[&str], signal: &str) -> crate::run::Ended {
     let place = Place::new();
     let node = place.node();
     node.mood(Mood::Silent);
     let config = place.configure(std::slice::from_ref(&node.address));
-    let child = crate::run::start(&config, &with(&ADD, &["--request-id", "r-1"]));
+    let child = crate::run::start(&config, arguments);
     node.until_called();
-    let kill = Command::new("kill")
-        .args(["-INT", &child.id().to_string()])
-        .status();
-    assert!(kill.unwrap().success());
-    let ended = crate::run::end(child);
-    ended.refused(7, "OUTCOME_UNKNOWN");
-    assert!(
-        ended.stderr.contains("--request-id r-1"),
-        "{}",
-        ended.stderr
-    );
+    crate::run::signal(&child, signal);
+    crate::run::end(child)
+}
+
+#[test]
+fn a_change_that_is_interrupted_tells_how_to_find_out() {
+    for signal in ["-INT", "-TERM"] {
+        let ended = interrupted(&with(&ADD, &["--request-id", "r-1"]), signal);
+        ended.refused(7, "OUTCOME_UNKNOWN");
+        let hint = "--request-id r-1";
+        assert!(ended.stderr.contains(hint), "{signal}: {}", ended.stderr);
+    }
+}
+
+#[test]
+fn a_read_that_is_interrupted_says_so() {
+    for signal in ["-INT", "-TERM"] {
+        let ended = interrupted(&["host", "list", "-f", "json"], signal);
+        ended.refused(130, "INTERRUPTED");
+        let said = ended.error()["message"].as_str().unwrap().to_owned();
+        assert!(said.starts_with("interrupted: list hosts"), "{said}");
+    }
+}
+
+#[test]
+fn nothing_holds_up_the_end_of_a_command_that_waits_for_no_node() {
+    let place = Place::new();
+    let node = place.node();
+    node.is_changed(2_000);
+    let config = place.configure(std::slice::from_ref(&node.address));
+    let mut child = crate::run::start(&config, &["host", "list", "-f", "json"]);
+    // More than a pipe takes, and nobody reads more than the beginning.
+    let mut out = child.stdout.take().unwrap();
+    out.read_exact(&mut [0]).unwrap();
+    crate::run::signal(&child, "-TERM");
+    let (ended, ending) = mpsc::channel();
+    thread::spawn(move || ended.send(child.wait().unwrap().code()));
+    let status = ending.recv_timeout(Duration::from_secs(30)).unwrap();
+    assert_eq!(status, Some(130));
 }
 
 #[test]

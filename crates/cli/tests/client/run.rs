@@ -97,6 +97,14 @@ pub(crate) fn start(config: &Path, arguments: &[&str]) -> Child {
         .unwrap()
 }
 
+/// Sends a signal, such as `-INT`.
+pub(crate) fn signal(child: &Child, signal: &str) {
+    let kill = Command::new("kill")
+        .args([signal, &child.id().to_string()])
+        .status();
+    assert!(kill.unwrap().success());
+}
+
 /// Waits for its end.
 pub(crate) fn end(child: Child) -> Ended {
     let output = child.wait_with_output().unwrap();
