@@ -134,10 +134,18 @@ pub(crate) enum Command {
     },
 }
 
+const STATUS_HELP: &str = "\
+Exits with 0 whenever a node answers, whatever the verdict is. In JSON it is
+`verdict`: healthy, degraded, no quorum or unknown. While all nodes answer
+and none leads yet it is `no quorum`, too, which a table calls `no leader yet`.
+
+Example:
+  router-hosts cluster status -f json | jq -r .verdict";
+
 #[derive(Subcommand, Debug)]
 pub(crate) enum Cluster {
     /// Every node as the answering node sees it, and a verdict
-    #[command(after_help = "Example:\n  router-hosts cluster status -f json | jq -r .verdict")]
+    #[command(after_help = STATUS_HELP)]
     Status,
 }
 

@@ -130,6 +130,11 @@ impl Output {
         }
     }
 
+    /// Whether notes are of no interest.
+    pub(crate) const fn is_quiet(&self) -> bool {
+        self.quiet
+    }
+
     /// Says why the command failed, on standard error: as JSON where JSON was
     /// asked for, for a person where it was only chosen for a pipe.
     pub(crate) fn failure(&self, failure: &Failure) {

@@ -248,10 +248,7 @@ impl Cluster {
             return (Verdict::NoQuorum, explanation);
         }
         if known_leader(&self.raft).is_none() {
-            return (
-                Verdict::NoQuorum,
-                "there is no leader: an election is under way".into(),
-            );
+            return (Verdict::NoQuorum, "an election is under way".into());
         }
         let mut troubles = Vec::new();
         if !down.is_empty() {

@@ -1,14 +1,17 @@
 //! The words of `router-hosts host …`.
 
 use super::Consistency;
+use crate::exit::shown;
 use clap::{Args, Subcommand, ValueEnum};
 use hosts::format::FileFormat;
 use hosts::{
     Address, Comment, ConflictMode, HostId, Hostname, InvalidHostname, InvalidText, RequestId,
     Revision, Tag,
 };
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use thiserror::Error;
 
 #[derive(Subcommand, Debug)]
 pub(crate) enum Host {
@@ -75,7 +78,7 @@ Example:
     /// Write all hosts as a file
     #[command(after_help = EXPORT_HELP)]
     Export {
-        /// What to write [default: as the suffix of FILE says, else hosts]
+        /// What to write [default: as the suffix of FILE says; hosts for .hosts, .txt and none]
         #[arg(long, value_enum, value_name = "FORMAT")]
         to: Option<FileKind>,
         /// Replace this file at once, instead of writing to standard output
@@ -153,6 +156,39 @@ impl FileKind {
     }
 }
 
+/// A suffix from which nobody can tell what is to be written.
+#[derive(Clone, PartialEq, Eq, Debug, Error)]
+#[error(
+    "cannot tell the format of {file}: .hosts, .txt and no suffix are hosts files, \
+     .json (.jsonl, .ndjson) is JSON, .csv is CSV"
+)]
+pub(crate) struct UnknownSuffix {
+    file: String,
+}
+
+impl FileKind {
+    /// What to write to a file. An unknown suffix is no hosts file by chance:
+    /// that would lose what a hosts file cannot hold.
+    pub(crate) fn to_write(
+        named: Option<Self>,
+        file: Option<&Path>,
+    ) -> Result<FileFormat, UnknownSuffix> {
+        let format = Self::of(named, file);
+        let suffix = file.and_then(Path::extension).map(OsStr::to_string_lossy);
+        let known = suffix.as_ref().is_none_or(|suffix| {
+            let plain = ["hosts", "txt"];
+            plain.iter().any(|known| suffix.eq_ignore_ascii_case(known))
+        });
+        match file {
+            Some(file) if named.is_none() && format == FileFormat::Hosts && !known => {
+                let file = shown(&file.display().to_string());
+                Err(UnknownSuffix { file })
+            }
+            _ => Ok(format),
+        }
+    }
+}
+
 const IMPORT_HELP: &str = "\
 JSON and CSV have the keys ip_address and hostname, and may have aliases, tags,
 comment and disabled; lists in CSV are separated by `;`. What else an export
@@ -166,7 +202,8 @@ Examples:
 
 const EXPORT_HELP: &str = "\
 A hosts file has the enabled hosts and their comments; it cannot hold disabled
-hosts, tags, ids, versions and times. JSON and CSV hold all of these.
+hosts, tags, ids, versions and times; what is left out of these is counted on standard
+error. JSON and CSV hold all of it. A FILE of another suffix needs --to.
 
 Examples:
   router-hosts host export -o backup.json

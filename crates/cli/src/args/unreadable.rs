@@ -1,8 +1,10 @@
 //! Arguments that cannot be read: said in a way that is safe to show.
 
+use super::host::Wait;
 use super::{Cli, Command};
 use crate::exit::{Exit, Failure, shown};
 use crate::output;
+use clap::ValueEnum as _;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -19,7 +21,12 @@ pub(crate) fn refuse(error: clap::Error, arguments: &[OsString]) -> ExitCode {
     }
     let rendered = bounded(error).render().to_string();
     let message = rendered.trim().trim_start_matches("error: ");
-    output::refused(&Failure::usage(message), arguments);
+    let failure = Failure::usage(message);
+    let failure = match wait_without_equals(arguments) {
+        Some(state) => failure.hint(format!("write it as --wait={state}")),
+        None => failure,
+    };
+    output::refused(&failure, arguments);
     ExitCode::from(Exit::Usage as u8)
 }
 
@@ -34,6 +41,17 @@ pub(crate) fn contradictions(cli: Cli, definition: &mut clap::Command) -> Result
         )),
         _ => Ok(cli),
     }
+}
+
+/// The state behind a `--wait` that takes none without an equals sign.
+fn wait_without_equals(arguments: &[OsString]) -> Option<&str> {
+    arguments.windows(2).find_map(|pair| match pair {
+        [flag, state] if flag == "--wait" => {
+            let state = state.to_str()?;
+            Wait::from_str(state, false).ok().map(|_| state)
+        }
+        _ => None,
+    })
 }
 
 /// The same error with every value as [`shown`].

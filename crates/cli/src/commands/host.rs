@@ -61,7 +61,8 @@ pub(super) async fn run(
             output: file,
             read: Read { consistency },
         } => {
-            let format = FileKind::of(to, file.as_deref());
+            let format = FileKind::to_write(to, file.as_deref())
+                .map_err(|error| Failure::of(reasons::UNKNOWN_SUFFIX, error))?;
             export::run(file.as_deref(), format, consistency.into(), client, output).await
         }
     }

@@ -1,7 +1,8 @@
 //! `client.toml`: what the operator types. Unknown keys are refused with the
 //! nearest known one.
 
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use thiserror::Error;
@@ -13,6 +14,7 @@ use crate::exit::shown;
 #[derive(Deserialize, Clone, PartialEq, Eq, Debug, Default)]
 pub(super) struct File {
     /// Nodes to try, in order, as `HOST:PORT`.
+    #[serde(default, deserialize_with = "list")]
     pub(super) server: Option<Vec<String>>,
     /// Client certificate, PEM.
     pub(super) cert: Option<PathBuf>,
@@ -43,6 +45,17 @@ pub(crate) enum FileError {
         key: String,
         nearest: Option<&'static str>,
     },
+}
+
+/// A list of texts. One text alone is refused with the list it should be.
+fn list<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Vec<String>>, D::Error> {
+    match toml::Value::deserialize(from)? {
+        toml::Value::String(one) => Err(D::Error::custom(format!(
+            "a list is wanted: server = [{:?}]",
+            shown(&one)
+        ))),
+        other => Vec::deserialize(other).map(Some).map_err(D::Error::custom),
+    }
 }
 
 fn suggestion(nearest: &Option<&'static str>) -> String {
@@ -123,6 +136,8 @@ mod tests {
             panic!("taken");
         };
         assert!(cause.to_string().contains("line 2"), "{cause}");
+        let wanted = "a list is wanted: server = [\"a:1\"]";
+        assert!(cause.to_string().contains(wanted), "{cause}");
     }
 
     #[test]

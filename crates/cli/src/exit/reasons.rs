@@ -293,6 +293,11 @@ pub(crate) const MALFORMED_ANSWER: Row = row(
     Exit::Failed,
     "is the node of another version? `router-hosts cluster status` shows it",
 );
+pub(crate) const UNKNOWN_SUFFIX: Row = row(
+    "INVALID_ARGUMENT",
+    Exit::Usage,
+    "name the format with --to hosts, --to json or --to csv",
+);
 pub(crate) const OUTPUT: Row = row(
     "OUTPUT",
     Exit::Failed,

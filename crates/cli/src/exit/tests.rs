@@ -106,6 +106,7 @@ const OWN: &[(Row, &str, u8, &str)] = &[
     (r::NOT_PUBLISHED, "NOT_PUBLISHED", 1, "cluster status"),
     (r::IMPORT_FAILED, "IMPORT_FAILED", 1, "file"),
     (r::MALFORMED_ANSWER, "MALFORMED_ANSWER", 1, "version"),
+    (r::UNKNOWN_SUFFIX, "INVALID_ARGUMENT", 2, "--to"),
     (r::OUTPUT, "OUTPUT", 1, "room"),
     (r::OUTPUT_FILE, "OUTPUT", 1, "unchanged"),
     (r::OUTPUT_DIRECTORY, "OUTPUT", 1, "directory"),

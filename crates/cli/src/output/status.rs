@@ -84,11 +84,21 @@ const COLUMNS: [&str; 11] = [
 
 impl Status {
     fn verdict_line(&self, page: Page) -> String {
-        let word = tinted(Tint::of_verdict(self.verdict), self.verdict, page);
+        let word = match self.is_leaderless() {
+            true => "no leader yet",
+            false => self.verdict,
+        };
+        let word = tinted(Tint::of_verdict(self.verdict), word, page);
         match self.explanation.as_str() {
             "" => format!("\n{word}\n"),
             explanation => format!("\n{word}: {explanation}\n"),
         }
+    }
+
+    /// Whether all nodes answer, and only a leader is missing: an election
+    /// mends that by itself.
+    fn is_leaderless(&self) -> bool {
+        self.verdict == "no quorum" && self.nodes.iter().all(|node| node.reachable)
     }
 }
 

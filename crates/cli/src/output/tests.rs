@@ -119,6 +119,22 @@ fn status() -> Status {
 }
 
 #[test]
+fn an_election_is_told_from_a_lost_quorum_in_a_table() {
+    let mut status = Status {
+        verdict: "no quorum",
+        explanation: "an election is under way".into(),
+        ..status()
+    };
+    assert!(status.table(PIPE).contains("\nno quorum: "));
+    for node in &mut status.nodes {
+        node.reachable = true;
+    }
+    let said = "\nno leader yet: an election is under way\n";
+    assert!(status.table(PIPE).ends_with(said));
+    assert!(json(&status).contains("\"verdict\": \"no quorum\""));
+}
+
+#[test]
 fn hosts_are_shown_as_the_golden_files_say() {
     let hosts = Hosts(vec![nas(), printer()]);
     assert_eq!(hosts.table(PIPE), include_str!("golden/hosts.txt"));

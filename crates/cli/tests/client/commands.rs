@@ -225,6 +225,15 @@ fn arguments_that_do_not_parse_are_refused_in_json_too() {
 }
 
 #[test]
+fn a_state_to_wait_for_stands_behind_an_equals_sign() {
+    let bench = Bench::new();
+    let ended = bench.run("host add --ip 10.0.0.7 --hostname nas.lan --wait published -f json");
+    ended.refused(2, "INVALID_ARGUMENT");
+    let hint = "write it as --wait=published";
+    assert_eq!(ended.error()["hint"], hint);
+}
+
+#[test]
 fn waiting_names_every_node_and_fails_for_those_that_cannot_write() {
     let bench = Bench::new();
     let node = |name: &str, result: Outcome, problem: &str| PublishOutcome {
@@ -291,6 +300,46 @@ fn an_export_is_a_file_or_standard_output() {
     let line = format!("host export -f json -o {}/x/y", path.display());
     let ended = bench.run(&line);
     ended.refused(1, "OUTPUT");
+}
+
+#[test]
+fn an_export_says_what_a_hosts_file_leaves_out() {
+    let bench = Bench::new();
+    bench.add("10.0.0.7", "nas.lan", "");
+    let export = |to: &str| {
+        let path = bench.place.path(to);
+        let ended = bench.run(&format!("host export -o {}", path.display()));
+        assert_eq!(ended.status, 0, "{}", ended.stderr);
+        ended.stderr
+    };
+    assert_eq!(export("o.hosts"), "");
+    bench.add("10.0.0.8", "tv.lan", "--tag den");
+    let tags = "the tags of 1 host are left out: a hosts file cannot hold them; use .json\n";
+    assert_eq!(export("o.txt"), tags);
+    bench.add("10.0.0.9", "old.lan", "--tag den");
+    bench.run("host update old.lan --disable").json();
+    let both = format!("1 disabled host and {tags}");
+    assert_eq!(export("o.hosts"), both);
+    assert_eq!(bench.run("host export").stderr, both);
+    assert_eq!(bench.run("host export -q").stderr, "");
+    assert_eq!(export("o.json"), "");
+    assert_eq!(export("o.CSV"), "");
+}
+
+#[test]
+fn an_export_to_an_unknown_suffix_is_refused() {
+    let bench = Bench::new();
+    let path = bench.place.path("out.xml");
+    let line = format!("host export -f json -o {}", path.display());
+    let ended = bench.run(&line);
+    ended.refused(2, "INVALID_ARGUMENT");
+    for format in [".json", ".csv", "hosts", "--to"] {
+        assert!(ended.stderr.contains(format), "{}", ended.stderr);
+    }
+    assert!(!path.exists());
+    assert!(bench.node.calls().is_empty());
+    bench.run(&format!("{line} --to hosts")).json();
+    assert!(path.exists());
 }
 
 #[test]

@@ -369,6 +369,24 @@ fn a_symbolic_link_is_not_followed_when_it_must_not_be() {
 }
 
 #[test]
+fn a_file_that_is_no_text_is_refused_in_one_line() {
+    let place = Place::new();
+    let node = place.node();
+    let import = ["host", "import", "-", "-f", "json"];
+    let binary = b"10.0.0.1 ok.lan\n".repeat(2);
+    let binary = [&binary[..], &b"\x7fELF\0\n".repeat(500)].concat();
+    let ended = place.run_with(&[&node.address], &import, &binary);
+    ended.refused(2, "INVALID_FILE");
+    let error = ended.error();
+    assert_eq!(error["lines"].as_array().unwrap().len(), 1, "{error}");
+    assert_eq!(
+        (&error["lines"][0]["line"], &error["lines"][0]["reason"]),
+        (&3.into(), &"NUL".into())
+    );
+    assert_eq!(error["message"], "- is not imported: it is no text");
+}
+
+#[test]
 fn what_is_no_text_costs_no_call() {
     let place = Place::new();
     let node = place.node();

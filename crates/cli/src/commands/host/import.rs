@@ -8,7 +8,7 @@ use crate::client::{Answer, Client, Import, ImportFile, Send, required};
 use crate::commands::wait::Request;
 use crate::exit::{Failure, FileLine, FileLines, chain, reasons};
 use crate::output::{Imported, Imports, Output, lines_table};
-use hosts::format::{FileFormat, parse};
+use hosts::format::{FileFormat, ParseError, ParseFault, parse};
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt as _;
@@ -130,6 +130,16 @@ fn open(path: &Path, no_follow_symlinks: bool) -> io::Result<File> {
 /// Reads the file as the nodes will, and says what they would say.
 fn check(path: &Path, format: FileFormat, file: &[u8], output: &Output) -> Result<(), Failure> {
     let parsed = parse(format, file).map_err(|errors| {
+        let no_text = |error: &&ParseError| matches!(error.fault, ParseFault::Nul);
+        if let Some(first) = errors.shown.iter().find(no_text) {
+            // What is no text has no lines: one of them says it all.
+            let message = format!("{} is not imported: it is no text", path.display());
+            let first = FileLine::at(first.place, first.fault.reason(), chain(&first.fault));
+            return Failure::of(reasons::INVALID_FILE, message).lines(FileLines {
+                shown: vec![first],
+                total: 1,
+            });
+        }
         let lines = if errors.total == 1 { "line" } else { "lines" };
         let message = format!(
             "{} is not imported: {} {lines} cannot be read",
