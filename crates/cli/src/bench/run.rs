@@ -12,6 +12,7 @@ use crate::client::{Client, Listing};
 use crate::config::Settings;
 use crate::exit::{Failure, reasons};
 use crate::output::{BenchError, BenchReport, Ended, Output};
+use futures::future::select_ok;
 use hosts::HostId;
 use indicatif::ProgressBar;
 use proto::convert::Consistency;
@@ -69,6 +70,8 @@ impl Shared {
 const GRACE: Duration = Duration::from_secs(5);
 /// How often the cluster is asked who leads.
 const LOOK: Duration = Duration::from_secs(1);
+/// How long its answer may take: a node waits a second for a peer that hangs.
+const LOOK_MAX: Duration = Duration::from_secs(3);
 
 /// Runs a load and says what came of it.
 pub(crate) async fn run(
@@ -77,7 +80,7 @@ pub(crate) async fn run(
     output: &Output,
 ) -> Result<BenchReport, Failure> {
     let targets = Targets::find(settings, load).await?;
-    let mut client = Client::new(settings, Some(LOOK))?;
+    let mut watchers = watchers(settings)?;
     let pool = Pool::of(to_read(load, settings).await?);
     let names = Names::draw(load.prefix.clone(), load.payload)?;
     let journal = load.acked.as_deref().map(Journal::open).transpose()?;
@@ -107,7 +110,7 @@ pub(crate) async fn run(
     }
     let progress = output.running(load.time);
     let (ended, leaders) =
-        until_over(&shared, &mut tasks, load.time, &mut client, &progress).await?;
+        until_over(&shared, &mut tasks, load.time, &mut watchers, &progress).await?;
     let at_the_end = AtTheEnd::of(&shared.tally);
     shared.over.store(true, Ordering::Relaxed);
     let unfinished = finish(&mut tasks).await?;
@@ -119,17 +122,30 @@ pub(crate) async fn run(
     }
 }
 
+/// A client for each node: one that hangs does not keep the others from saying
+/// who leads.
+fn watchers(settings: &Settings) -> Result<Vec<Client>, Failure> {
+    let nodes = settings.server.value.iter();
+    nodes
+        .map(|node| {
+            let mut alone = settings.clone();
+            alone.server.value = vec![node.clone()];
+            Client::new(&alone, Some(LOOK_MAX))
+        })
+        .collect()
+}
+
 /// Waits for the time to be over, for Ctrl-C, SIGTERM or a task that cannot go on.
 async fn until_over(
     shared: &Shared,
     tasks: &mut JoinSet<Result<(), Failure>>,
     time: Duration,
-    client: &mut Client,
+    watchers: &mut [Client],
     progress: &ProgressBar,
 ) -> Result<(Ended, Leaders), Failure> {
     let mut leaders = Leaders::default();
     let mut ending = Ending::watch();
-    let watching = watch(shared, client, progress, &mut leaders);
+    let watching = watch(shared, watchers, progress, &mut leaders);
     let ended = tokio::select! {
         () = tokio::time::sleep(time) => Ended::Time,
         () = ending.comes() => Ended::Interrupted,
@@ -142,7 +158,7 @@ async fn until_over(
 /// Looks at the cluster and shows how the run goes. Does not end.
 async fn watch(
     shared: &Shared,
-    client: &mut Client,
+    watchers: &mut [Client],
     progress: &ProgressBar,
     leaders: &mut Leaders,
 ) {
@@ -152,7 +168,8 @@ async fn watch(
     loop {
         ticks.tick().await;
         // A cluster that does not answer now may do so later.
-        if let Ok(status) = client.status().await {
+        let asked = watchers.iter_mut().map(|node| Box::pin(node.status()));
+        if let Ok((status, _)) = select_ok(asked).await {
             leaders.note(shared.targets.heed(&status));
         }
         let (now, so_far) = (Instant::now(), shared.tally.so_far());
@@ -211,12 +228,13 @@ struct Leaders {
 }
 
 impl Leaders {
+    /// A leader of an earlier term is one that does not know better yet.
     fn note(&mut self, leader: Option<(u64, u64)>) {
-        if leader.is_none() {
-            return;
-        }
-        if self.last.is_some() && self.last != leader {
-            self.changes += 1;
+        let Some((id, term)) = leader else { return };
+        match self.last {
+            Some((_, last)) if term < last => return,
+            Some(last) if last != (id, term) => self.changes += 1,
+            _ => {}
         }
         self.last = leader;
     }
@@ -342,4 +360,29 @@ fn broken(cause: &tokio::task::JoinError) -> Failure {
         reasons::INTERNAL,
         format!("a task of the run broke off: {cause}"),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_new_leader_counts_and_an_old_one_does_not_come_back() {
+        let mut leaders = Leaders::default();
+        for (seen, changes) in [
+            (None, 0),
+            (Some((1, 1)), 0),
+            (Some((1, 1)), 0),
+            (None, 0),
+            (Some((2, 2)), 1),
+            // The first one was paused, and has not heard of it.
+            (Some((1, 1)), 1),
+            (Some((2, 2)), 1),
+            (Some((2, 4)), 2),
+        ] {
+            leaders.note(seen);
+            assert_eq!(leaders.changes, changes, "{seen:?}");
+        }
+        assert_eq!(leaders.last, Some((2, 4)));
+    }
 }
