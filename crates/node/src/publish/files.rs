@@ -25,7 +25,8 @@ pub trait Files: fmt::Debug + Send + Sync + 'static {
     fn open(&self, path: &Path) -> io::Result<Option<Box<dyn Read + Send>>>;
     /// Puts `bytes` in the place of the file at `path`, or makes it. A reader
     /// sees the old file or the new one, unless the answer is
-    /// [`Replaced::in_place`]. Durable on return.
+    /// [`Replaced::in_place`]. Durable on return, unless the answer is
+    /// [`Replaced::not_flushed`].
     fn replace(&self, path: &Path, bytes: &[u8], over: Over) -> Result<Replaced, ReplaceError>;
     /// The copy that [`Files::keep_copy`] made of the file at `path`, if it is
     /// still there.
@@ -70,10 +71,13 @@ pub struct Replaced {
     /// `Some` when the file could not be replaced by a rename, and why: it was
     /// overwritten where it is, and a reader may have seen a part of it.
     pub in_place: Option<io::Error>,
+    /// `Some` when the directory could not be flushed, and why: readers have
+    /// the new file, but a power cut could bring the old one back.
+    pub not_flushed: Option<io::Error>,
 }
 
 /// Why a file was not replaced. The old one is as it was, except after
-/// [`ReplaceError::Torn`] and [`ReplaceError::SyncDirectory`].
+/// [`ReplaceError::Torn`].
 #[derive(Debug, thiserror::Error)]
 pub enum ReplaceError {
     /// The final target cannot be found out.
@@ -157,7 +161,7 @@ pub enum ReplaceError {
         #[source]
         cause: io::Error,
     },
-    /// The new file is there, but a power cut could bring the old one back.
+    /// The copy is there, but may be gone after a power cut.
     #[error("cannot flush the directory {directory}")]
     SyncDirectory {
         /// The directory of the final target.
@@ -171,7 +175,7 @@ pub enum ReplaceError {
 impl ReplaceError {
     /// Whether the old file is there as it was.
     pub(super) fn left_the_old(&self) -> bool {
-        !matches!(self, Self::Torn { .. } | Self::SyncDirectory { .. })
+        !matches!(self, Self::Torn { .. })
     }
 
     /// What failed, why, and what the operator can do: one line.

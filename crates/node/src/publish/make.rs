@@ -56,6 +56,8 @@ pub(super) struct Made {
 pub(super) struct Written {
     /// Why it was overwritten in place, if it was.
     pub(super) in_place: Option<io::Error>,
+    /// Why its directory could not be flushed, if it could not.
+    pub(super) not_flushed: Option<io::Error>,
     /// The length of the whole file.
     pub(super) bytes: usize,
     /// The block was not what this process had put there.
@@ -231,12 +233,17 @@ impl Attempt {
 }
 
 fn written(sha256: [u8; 32], replaced: Replaced, bytes: usize) -> Made {
-    let Replaced { mark, in_place } = replaced;
+    let Replaced {
+        mark,
+        in_place,
+        not_flushed,
+    } = replaced;
     Made {
         sha256,
         mark: Some(mark),
         written: Some(Written {
             in_place,
+            not_flushed,
             bytes,
             repaired: false,
             copy: None,

@@ -37,6 +37,16 @@ struct Fault {
     kind: ErrorKind,
     /// How many more writes fail.
     times: u64,
+    at: Stage,
+}
+
+/// Where a replacement fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Write,
+    Rename,
+    /// When readers have the new file.
+    SyncDirectory,
 }
 
 impl MemoryFiles {
@@ -49,10 +59,33 @@ impl MemoryFiles {
     /// Lets the next `times` calls of [`Files::replace`] fail with an error of
     /// this kind, leaving the old file as it was.
     pub fn fail(&self, kind: ErrorKind, times: u64) {
-        self.state().fault = Some(Fault { kind, times });
+        self.state().fault = Some(Fault {
+            kind,
+            times,
+            at: Stage::Write,
+        });
     }
 
-    /// Ends what [`MemoryFiles::fail`] began.
+    /// The same for every call from now on, when the new file is complete and
+    /// is to take the old one's place.
+    pub fn fail_renames(&self, kind: ErrorKind) {
+        self.state().fault = Some(Fault {
+            kind,
+            times: u64::MAX,
+            at: Stage::Rename,
+        });
+    }
+
+    /// Lets every directory fail to be flushed once the new file is in it.
+    pub fn fail_directory_flushes(&self, kind: ErrorKind) {
+        self.state().fault = Some(Fault {
+            kind,
+            times: u64::MAX,
+            at: Stage::SyncDirectory,
+        });
+    }
+
+    /// Ends what [`MemoryFiles::fail`] and its like began.
     pub fn heal(&self) {
         self.state().fault = None;
     }
@@ -117,8 +150,8 @@ impl State {
         mark
     }
 
-    fn failure(&mut self) -> Option<ErrorKind> {
-        let fault = self.fault.as_mut()?;
+    fn failure(&mut self, at: Stage) -> Option<ErrorKind> {
+        let fault = self.fault.as_mut().filter(|fault| fault.at == at)?;
         fault.times = fault.times.checked_sub(1)?;
         Some(fault.kind)
     }
@@ -143,8 +176,14 @@ impl Files for MemoryFiles {
     fn replace(&self, path: &Path, bytes: &[u8], over: Over) -> Result<Replaced, ReplaceError> {
         let mut state = self.state();
         state.attempts += 1;
-        if let Some(kind) = state.failure() {
+        if let Some(kind) = state.failure(Stage::Write) {
             return Err(ReplaceError::Write {
+                path: path.to_owned(),
+                cause: kind.into(),
+            });
+        }
+        if let Some(kind) = state.failure(Stage::Rename) {
+            return Err(ReplaceError::Rename {
                 path: path.to_owned(),
                 cause: kind.into(),
             });
@@ -158,8 +197,10 @@ impl Files for MemoryFiles {
         Ok(Replaced {
             mark: state.put(path, bytes),
             in_place: None,
+            not_flushed: state.failure(Stage::SyncDirectory).map(io::Error::from),
         })
     }
+
     fn copy_of(&self, path: &Path) -> io::Result<Option<PathBuf>> {
         let copy = copy_at(path);
         Ok(self.state().files.contains_key(&copy).then_some(copy))

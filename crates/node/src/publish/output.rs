@@ -35,6 +35,8 @@ pub(super) struct Output {
     had_block: bool,
     /// Why the last write was made in place, if it was.
     in_place: Option<String>,
+    /// Why it might not outlive a power cut, if so.
+    not_flushed: Option<String>,
     /// Said once: that the projection is behind the file.
     said_behind: bool,
 }
@@ -71,6 +73,7 @@ impl Output {
             next_check: Instant::now() + options.check_every,
             had_block: false,
             in_place: None,
+            not_flushed: None,
             said_behind: false,
             options,
         }
@@ -308,8 +311,16 @@ impl Output {
                      it: mount its directory instead of the file"
                 )
             });
+            self.not_flushed = written.not_flushed.map(|cause| {
+                format!(
+                    "the file is written, but its directory cannot be flushed ({cause}): after a \
+                     power cut the old one may be there until the node has started; look at the \
+                     disk and the kernel's log"
+                )
+            });
         }
         let warnings = self.in_place.clone().into_iter();
+        let warnings = warnings.chain(self.not_flushed.clone());
         let warnings: Vec<_> = warnings.chain(shadowed(&shadows)).collect();
         self.published.send_modify(|now| {
             now.revision = now.revision.max(revision);

@@ -145,16 +145,11 @@ impl Place {
         Ok(temporary)
     }
 
-    pub(super) fn sync_directory(&self) -> Result<(), ReplaceError> {
+    pub(super) fn sync_directory(&self) -> io::Result<()> {
         match File::open(&self.directory).and_then(|directory| directory.sync_all()) {
             // Some file systems have nothing to flush here and say so.
-            Err(cause) if cause.kind() != ErrorKind::InvalidInput => {
-                Err(ReplaceError::SyncDirectory {
-                    directory: self.directory.clone(),
-                    cause,
-                })
-            }
-            _ => Ok(()),
+            Err(cause) if cause.kind() == ErrorKind::InvalidInput => Ok(()),
+            flushed => flushed,
         }
     }
 

@@ -97,12 +97,14 @@ impl Files for RealFiles {
         match (self.rename)(&temporary.path, &place.target) {
             Ok(()) => {
                 temporary.renamed = true;
-                place.sync_directory()?;
+                // Readers have it by now: an error would hide that from those who wait for it.
+                let not_flushed = place.sync_directory().err();
                 let metadata = temporary.file.metadata();
                 let metadata = metadata.map_err(|cause| place.write_error(cause))?;
                 Ok(Replaced {
                     mark: mark_of(&metadata),
                     in_place: None,
+                    not_flushed,
                 })
             }
             Err(cause) if is_mount_point(&cause) && old.is_some() => {
@@ -140,8 +142,13 @@ impl Files for RealFiles {
             Ok(()) => temporary.renamed = true,
             Err(cause) => return Err(ReplaceError::Rename { path: copy, cause }),
         }
-        place.sync_directory()?;
-        Ok(copy)
+        match place.sync_directory() {
+            Ok(()) => Ok(copy),
+            Err(cause) => Err(ReplaceError::SyncDirectory {
+                directory: place.directory,
+                cause,
+            }),
+        }
     }
 
     fn remove_copy(&self, path: &Path) -> io::Result<()> {
@@ -204,6 +211,7 @@ fn overwrite(
     Ok(Replaced {
         mark: mark_of(&metadata),
         in_place: Some(because),
+        not_flushed: None,
     })
 }
 

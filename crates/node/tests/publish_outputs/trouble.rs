@@ -10,7 +10,7 @@ use std::{
 
 use crate::support::{DEBOUNCE, History, Publisher, options, pass, settle};
 use node::publish::{
-    FileMark, Files, Over, ReplaceError, Replaced, Waited, Work, memory::MemoryFiles,
+    FileMark, Files, Mode, Over, ReplaceError, Replaced, Waited, Work, memory::MemoryFiles,
     wait_published,
 };
 use tokio::time::Instant;
@@ -158,6 +158,40 @@ async fn a_write_that_has_begun_is_finished_before_the_end() {
     release.send(()).unwrap();
     publisher.ended().await;
     assert_eq!(files.inner.bytes(Path::new(PATH)), Some(history.rendered()));
+}
+
+/// Readers have the new file, so whoever waits for it is told, and nothing is written twice.
+#[tokio::test(start_paused = true)]
+async fn a_directory_that_cannot_be_flushed_is_a_warning_and_the_file_is_published() {
+    for mode in [Mode::Whole, Mode::Block] {
+        let (files, mut history) = (Arc::new(MemoryFiles::new()), History::of(1));
+        let mut options = options(Path::new(PATH));
+        options.mode = mode;
+        let mut publisher = Publisher::start_with(files.clone(), options, &history);
+        publisher.until_at(history.projection.revision()).await;
+
+        files.fail_directory_flushes(ErrorKind::Other);
+        for writes in 2..4 {
+            let revision = history.add();
+            publisher.feed(&history);
+            let now = publisher.until(|now| now.attempted >= revision).await;
+            assert_eq!((now.revision, now.writes), (revision, writes), "{now:?}");
+            assert_eq!(now.error, None);
+            let [warning] = &now.warnings[..] else {
+                panic!("one warning: {now:?}");
+            };
+            assert!(warning.contains("power cut"), "{warning}");
+            pass(Duration::from_secs(120)).await;
+            assert_eq!(files.attempts(), writes, "{mode:?}: nothing is repeated");
+        }
+
+        files.heal();
+        let revision = history.add();
+        publisher.feed(&history);
+        let now = publisher.until_at(revision).await;
+        assert_eq!(now.warnings, [""; 0]);
+        publisher.stop().await;
+    }
 }
 
 /// Files whose writes wait for a word of the test.

@@ -41,8 +41,9 @@ impl Told {
     pub(super) fn due(&mut self, now: &Published) -> Vec<Due> {
         let mut due = Vec::new();
         let writes = now.writes.saturating_sub(self.writes);
-        let found = now.writes == 0 && now.sha256.is_some();
-        if writes > 0 || (found && now.sha256 != self.before) {
+        // Without a write, too: an attempt that failed may have left the file in its place.
+        let other = now.sha256.is_some() && now.sha256 != self.before;
+        if writes > 0 || other {
             due.push(Due {
                 event: Event::Success,
                 revision: now.revision,
@@ -119,6 +120,17 @@ mod tests {
             assert_eq!(events(&mut told, &found), expected, "{before:?}");
             assert_eq!(events(&mut told, &found), []);
         }
+    }
+
+    #[test]
+    fn other_bytes_are_told_though_nobody_counted_a_write() {
+        let mut told = Told::default();
+        let mut now = published(1, None);
+        now.sha256 = Some([1; 32]);
+        assert_eq!(events(&mut told, &now), [(Event::Success, 0)]);
+        now.sha256 = Some([2; 32]);
+        assert_eq!(events(&mut told, &now), [(Event::Success, 0)]);
+        assert_eq!(events(&mut told, &now), []);
     }
 
     #[test]
