@@ -178,6 +178,18 @@ impl ReplaceError {
         !matches!(self, Self::Torn { .. })
     }
 
+    /// Whether a whole file was written and flushed for nothing, and will be
+    /// until somebody mends it: the target is immutable, or cannot be written.
+    pub(super) fn is_costly(&self) -> bool {
+        let lasts = |cause: &io::Error| {
+            matches!(
+                cause.kind(),
+                ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem
+            )
+        };
+        matches!(self, Self::Rename { cause, .. } if lasts(cause))
+    }
+
     /// What failed, why, and what the operator can do: one line.
     #[must_use]
     pub fn report(&self) -> String {

@@ -81,6 +81,11 @@ pub(super) enum Refused {
 }
 
 impl Refused {
+    /// Whether another attempt wears the disk, and is not likely to succeed.
+    pub(super) fn is_costly(&self) -> bool {
+        matches!(self, Self::Replace(cause) | Self::Copy(cause) if cause.is_costly())
+    }
+
     /// What is wrong, why, and what the operator can do: one line.
     pub(super) fn report(&self) -> String {
         match self {

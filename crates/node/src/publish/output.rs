@@ -277,6 +277,7 @@ impl Output {
                     sha256: held.sha256.filter(|_| self.options.mode == Mode::Block),
                     ..held
                 });
+                self.pace.costly(refused.is_costly());
                 self.failed(revision, refused.report());
                 Ok(Some(false))
             }

@@ -13,6 +13,8 @@ pub(super) struct Pace {
     last: Option<Attempt>,
     /// How many attempts have failed since the last that did not.
     failures: u32,
+    /// The last failure was one that wears the disk.
+    costly: bool,
 }
 
 /// The attempt that ended last.
@@ -29,7 +31,13 @@ impl Pace {
             debounce,
             last: None,
             failures: 0,
+            costly: false,
         }
+    }
+
+    /// Says of what kind the failure is that [`Pace::ended`] notes next.
+    pub(super) fn costly(&mut self, costly: bool) {
+        self.costly = costly;
     }
 
     /// The earliest moment for an attempt at `revision`; it may have passed.
@@ -48,7 +56,12 @@ impl Pace {
             _ if revision != last.revision => rest,
             failures => {
                 let doubled = BACKOFF_MIN.saturating_mul(1 << (failures - 1).min(DOUBLINGS_MAX));
-                doubled.min(BACKOFF_MAX).max(rest)
+                let most = if self.costly {
+                    BACKOFF_COSTLY_MAX
+                } else {
+                    BACKOFF_MAX
+                };
+                doubled.min(most).max(rest)
             }
         };
         Some(last.ended + wait)
@@ -78,8 +91,11 @@ const REST_MAX: Duration = Duration::from_secs(1);
 const BACKOFF_MIN: Duration = Duration::from_millis(100);
 /// The longest wait: an operator who has made room sees it soon.
 const BACKOFF_MAX: Duration = Duration::from_secs(10);
-/// Enough to pass [`BACKOFF_MAX`].
-const DOUBLINGS_MAX: u32 = 7;
+/// The same where each attempt writes and flushes a file for nothing: flash
+/// wears out, and an immutable file stays so for long.
+const BACKOFF_COSTLY_MAX: Duration = Duration::from_secs(300);
+/// Enough to pass [`BACKOFF_COSTLY_MAX`].
+const DOUBLINGS_MAX: u32 = 12;
 
 #[cfg(test)]
 mod tests {

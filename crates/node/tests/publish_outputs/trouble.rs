@@ -160,6 +160,28 @@ async fn a_write_that_has_begun_is_finished_before_the_end() {
     assert_eq!(files.inner.bytes(Path::new(PATH)), Some(history.rendered()));
 }
 
+/// Each attempt flushes a file for nothing; a new change is tried at once all the same.
+#[tokio::test(start_paused = true)]
+async fn a_file_that_may_not_be_renamed_over_is_tried_every_five_minutes_at_last() {
+    for kind in [ErrorKind::PermissionDenied, ErrorKind::ReadOnlyFilesystem] {
+        let (files, mut history) = (Arc::new(MemoryFiles::new()), History::of(1));
+        files.fail_renames(kind);
+        let mut publisher = Publisher::start(files.clone(), Path::new(PATH), &history);
+        publisher.until_failed().await;
+        for _ in 0..3_600 {
+            pass(Duration::from_secs(1)).await;
+        }
+        let attempts = files.attempts();
+        assert!((13..=30).contains(&attempts), "{attempts} in an hour");
+
+        files.heal();
+        let revision = history.add();
+        publisher.feed(&history);
+        publisher.until_at(revision).await;
+        publisher.stop().await;
+    }
+}
+
 /// Readers have the new file, so whoever waits for it is told, and nothing is written twice.
 #[tokio::test(start_paused = true)]
 async fn a_directory_that_cannot_be_flushed_is_a_warning_and_the_file_is_published() {
