@@ -14,7 +14,7 @@ mod submission;
 pub use submission::{ProposeError, Proposer, Submission};
 
 use crate::{
-    aside::aside,
+    aside::alone,
     clock::Clock,
     limits,
     lookout::Clocks,
@@ -165,9 +165,10 @@ impl Leader {
         };
         // The next command waits for this one either way: the order of stamps
         // stays that of the log. If leadership goes meanwhile, Raft refuses
-        // what names the old term.
+        // what names the old term. It has a thread of its own: all writes would
+        // wait with it for the files that are read on the others.
         let weighed = match long {
-            true => aside(self.work, weigh).await?,
+            true => alone(self.work, "decide", weigh).await?,
             false => weigh(),
         };
         match weighed {

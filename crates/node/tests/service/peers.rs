@@ -1,9 +1,9 @@
 //! What nodes say to each other: only to the right one, of the right cluster,
 //! and only once that one belongs to it.
 
-use crate::support::{Cluster, Hosts, listed, reason, until};
+use crate::support::{Cluster, Hosts, crowd, crowded, listed, reason, until};
 use bytes::Bytes;
-use hosts::{Address, Command, Hostname, NewHost};
+use hosts::{Address, Command, ConflictMode, Hostname, NewHost};
 use proto::peer::{
     Envelope, ForwardHead, ForwardRequest, Route, WaitPublishedPeer,
     peer_service_client::PeerServiceClient,
@@ -159,6 +159,45 @@ async fn a_forwarded_command_is_judged_again_where_it_arrives() {
     );
     assert_eq!(listed(client).await.len(), 1);
     cluster.end().await;
+}
+
+/// What is forwarded needs no thread for reading a file, only for deciding.
+#[test]
+fn a_long_import_is_decided_while_files_are_read_on_all_threads() {
+    let runtime = crowded();
+    runtime.block_on(async {
+        let cluster = Cluster::of(1).await;
+        let release = crowd().await;
+        let host = |n: u8| {
+            let address = Address::parse(&format!("10.0.{}.{n}", n / 2)).unwrap();
+            NewHost::new(address, Hostname::parse(&format!("h{n}.lan")).unwrap())
+        };
+        let command = encode_command(&Command::ImportHosts {
+            rows: (0..=u8::MAX).cycle().map(host).take(1000).collect(),
+            mode: ConflictMode::Skip,
+        });
+        let head = ForwardHead {
+            route: Some(route(&cluster, 2, 1)),
+            actor: "editor:bob".into(),
+            request: "a".into(),
+            command_bytes: command.len() as u64,
+            since: None,
+            fingerprint: None,
+        };
+        let message = ForwardRequest {
+            head: Some(head),
+            command,
+        };
+        let mut peer = cluster.peer(1, 2);
+        let answer = peer.forward(futures::stream::iter([message])).await;
+        let outcome = decode_forward_outcome(&answer.unwrap().into_inner().body).unwrap();
+        assert!(
+            matches!(outcome, ForwardOutcome::Answered(_)),
+            "{outcome:?}"
+        );
+        drop(release);
+        cluster.end().await;
+    });
 }
 
 fn route(cluster: &Cluster, from: u64, to: u64) -> Route {

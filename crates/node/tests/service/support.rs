@@ -9,7 +9,12 @@ use proto::{
     metadata::{APPLIED, REQUEST_ID, REQUEST_SINCE, REVISION},
     v1::{self, hosts_service_client::HostsServiceClient},
 };
-use std::fmt::Debug;
+use std::{fmt::Debug, sync::mpsc};
+use tokio::{
+    runtime::{self, Runtime},
+    sync::oneshot,
+    task::spawn_blocking,
+};
 use tonic::{
     Code, Request, Response, Status, Streaming, metadata::MetadataMap, transport::Channel,
 };
@@ -50,6 +55,32 @@ pub(crate) async fn added(client: &mut Hosts, address: &str, hostname: &str) -> 
     let answer = client.add_host(add(address, hostname)).await.unwrap();
     answer.into_inner().entry.unwrap()
 }
+
+/// A runtime with few threads for long work.
+pub(crate) fn crowded() -> Runtime {
+    let mut builder = runtime::Builder::new_multi_thread();
+    builder.worker_threads(2).max_blocking_threads(CROWD);
+    builder.enable_all().build().unwrap()
+}
+
+/// Takes all its threads for long work until what it gives is dropped.
+pub(crate) async fn crowd() -> Vec<mpsc::Sender<()>> {
+    let mut held = Vec::new();
+    for _ in 0..CROWD {
+        let (release, released) = mpsc::channel();
+        let (begin, begun) = oneshot::channel();
+        spawn_blocking(move || {
+            begin.send(()).unwrap();
+            // It ends when its sender is dropped.
+            released.recv().unwrap_err();
+        });
+        in_time(begun).await.unwrap();
+        held.push(release);
+    }
+    held
+}
+
+const CROWD: usize = 2;
 
 /// The messages of an import of `file`, in chunks of 64 KiB.
 pub(crate) fn chunks(file: &[u8], mode: &str) -> Vec<v1::ImportHostsRequest> {
