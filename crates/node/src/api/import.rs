@@ -35,8 +35,9 @@ pub(super) struct Received {
     dry_run: bool,
     /// Where in the file each row is.
     places: Vec<Place>,
-    /// Its turn among the imports of this node, until it is answered.
-    _turn: OwnedSemaphorePermit,
+    /// Its turn among the imports of this node, until it is answered and no
+    /// job for it is left.
+    turn: Arc<OwnedSemaphorePermit>,
 }
 
 /// Why an import is not taken.
@@ -93,7 +94,9 @@ impl HostsApi {
         let request = metadata::own_request_id(&*self.clock);
         let (at, seed) = (self.clock.now(), self.clock.seed());
         let (seen, command) = (Arc::clone(&view), Arc::clone(&import.command));
+        let turn = Arc::clone(&import.turn);
         let decide = move || {
+            let _turn = turn;
             let stamp = Stamp {
                 at,
                 by,
@@ -124,7 +127,7 @@ impl HostsApi {
 
 /// Gathers the chunks up to the last one and reads the file in them. Gives the
 /// command with its turn among the imports of this node, which it has waited
-/// for and which ends with the call.
+/// for and which ends with the call and its jobs.
 ///
 /// # Errors
 /// Its turn does not come in half of the time until `deadline`; the stream
@@ -153,14 +156,15 @@ async fn receive(
         mode,
         dry_run,
     } = options;
-    let parsed = aside(work, move || read(format, &file)).await;
-    let parsed = parsed.map_err(status::internal)?;
+    // Who sent it may go meanwhile: its turn stays with the job.
+    let parsed = aside(work, move || (turn, read(format, &file))).await;
+    let (turn, parsed) = parsed.map_err(status::internal)?;
     let (places, rows) = parsed.map_err(|errors| unreadable(&errors))?;
     Ok(Received {
         command: Arc::new(Command::ImportHosts { rows, mode }),
         dry_run,
         places,
-        _turn: turn,
+        turn: Arc::new(turn),
     })
 }
 

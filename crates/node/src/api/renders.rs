@@ -107,10 +107,17 @@ impl Renders {
         stream::try_unfold(state, move |mut state| {
             let turns = Arc::clone(&turns);
             async move {
-                let _turn = turns.acquire().await.map_err(status::internal)?;
-                let made = aside(work, move || next(&mut state).map(|piece| (piece, state)));
+                let turn = turns.acquire_owned().await.map_err(status::internal)?;
+                let made = aside(work, move || {
+                    // Whoever reads may go; its turn ends with the work.
+                    let _turn = turn;
+                    next(&mut state).map(|piece| (piece, state))
+                });
                 made.await.map_err(status::internal)
             }
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

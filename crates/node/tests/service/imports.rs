@@ -1,7 +1,8 @@
 //! Files that come in: whole or not at all.
 
 use crate::support::{
-    Cluster, added, all, chunks, export_as, import, listed, reason, refused, revision,
+    Cluster, added, all, chunks, crowd, crowded, export_as, import, listed, reason, refused,
+    revision,
 };
 use node::limits;
 use proto::v1;
@@ -138,6 +139,43 @@ async fn an_import_whose_turn_does_not_come_is_told_that_the_node_is_busy() {
     import(client, chunks(file, "skip")).await.unwrap();
     assert_eq!(listed(client).await.len(), 1);
     cluster.end().await;
+}
+
+#[test]
+fn an_import_whose_client_is_gone_has_its_turn_until_its_file_is_read() {
+    crowded().block_on(async {
+        let cluster = Cluster::of(1).await;
+        let release = crowd().await;
+        let gone = (0..limits::IMPORTS_AT_ONCE).map(async |n| {
+            let file = format!("10.0.0.{n} h{n}.lan\n");
+            let mut request = Request::new(futures::stream::iter(chunks(file.as_bytes(), "skip")));
+            request.set_timeout(Duration::from_secs(4));
+            cluster.editor(1).import_hosts(request).await.unwrap_err()
+        });
+        futures::future::join_all(gone).await;
+
+        // Whoever has a turn is told how much is too much.
+        let chunk = v1::ImportHostsRequest {
+            chunk: vec![b'#'; 512 * 1024].into(),
+            ..Default::default()
+        };
+        let endless = || Request::new(futures::stream::repeat(chunk.clone()));
+        let mut waits = endless();
+        waits.set_timeout(Duration::from_secs(4));
+        let client = &mut cluster.editor(1);
+        let status = client.import_hosts(waits).await.unwrap_err();
+        assert_ne!(reason(&status), "TOO_LARGE", "{status:?}");
+
+        drop(release);
+        let answer = client.import_hosts(endless()).await;
+        refused(
+            answer.map(drop),
+            Code::ResourceExhausted,
+            "TOO_LARGE",
+            &["nothing was imported"],
+        );
+        cluster.end().await;
+    });
 }
 
 /// The messages of an import in another format than a hosts file.
