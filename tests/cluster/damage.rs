@@ -80,7 +80,7 @@ fn damage_is_in_the_last_line_of_a_node_or_mended() {
         let ended = cluster.serve(&victim);
         let last = ended.stderr.lines().last().unwrap_or_default();
         assert_eq!(ended.status, 1, "{row}: {}", ended.stderr);
-        for word in words.iter().chain(&["join under a new id"]) {
+        for word in words.iter().chain(&["begin the whole cluster anew"]) {
             assert!(last.contains(word), "{row}: no {word:?} in {last}");
         }
         // It has not run since, so its files may be put back.

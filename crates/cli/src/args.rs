@@ -37,7 +37,7 @@ Examples:
 Flags win over the environment, the environment over the file.
 Exit status: 0 done, 1 failed, 2 invalid input, 3 conflict, 4 not found,
 5 unavailable, 6 not permitted or TLS refused, 7 outcome unknown,
-130 interrupted, 64 bad configuration (serve only).";
+130 interrupted, 64 bad configuration, or the data is gone (serve only).";
 
 /// Flags that every command takes.
 #[derive(Args, Clone, Debug, Default)]

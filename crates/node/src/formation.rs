@@ -7,7 +7,7 @@
 
 use crate::{config::InitialMember, peers::Peers, raft::Raft};
 use openraft::async_runtime::WatchReceiver as _;
-use raft_store::{Identity, disk::Disk, raft::Member};
+use raft_store::{Identity, REMEDY, disk::Disk, raft::Member};
 use std::{
     collections::BTreeMap,
     io,
@@ -47,8 +47,7 @@ pub enum FormationError {
     /// The directory is empty, and the cluster exists.
     #[error(
         "{directory} is empty, but the cluster exists ({witness} is a member): this node has lost \
-         its data. Node ids are never reused: bring the directory back, or remove the node from \
-         the cluster and let it join under a new id"
+         its data. {REMEDY}"
     )]
     LostItsData {
         /// The data directory.
@@ -59,8 +58,7 @@ pub enum FormationError {
     /// The cluster's note is there, and Raft's files are gone.
     #[error(
         "{directory} has belonged to a member of a cluster, and Raft's files in it are gone: this \
-         node has lost its data. Node ids are never reused: bring the files back, or remove the \
-         node from the cluster and let it join under a new id"
+         node has lost its data. {REMEDY}"
     )]
     Emptied {
         /// The data directory.
@@ -69,6 +67,14 @@ pub enum FormationError {
     /// Raft refused the first membership.
     #[error("cannot initialise the cluster")]
     Initialize(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl FormationError {
+    /// Whether the data is gone, so that only a person can help.
+    #[must_use]
+    pub const fn is_lost_data(&self) -> bool {
+        matches!(self, Self::LostItsData { .. } | Self::Emptied { .. })
+    }
 }
 
 /// The note's name in the data directory.

@@ -116,18 +116,21 @@ pub enum NodeError {
 }
 
 impl NodeError {
-    /// Whether what the operator wrote is wrong and stays wrong until it is mended: starting again does not help. No
-    /// port was bound.
+    /// Whether starting again does not help: what the operator wrote is wrong, or the data of this node is gone, and
+    /// stays so until a person mends it.
     #[must_use]
-    pub fn is_bad_configuration(&self) -> bool {
+    pub fn needs_a_person(&self) -> bool {
         match self {
             Self::Tls(error) => !error.is_of_time(),
+            Self::Formation(error) => error.is_lost_data(),
+            Self::Part(PartEnded { cause, .. }) => cause
+                .as_deref()
+                .and_then(|cause| cause.downcast_ref::<FormationError>())
+                .is_some_and(FormationError::is_lost_data),
             Self::Store { .. }
             | Self::Raft(_)
             | Self::Listen { .. }
-            | Self::Formation(_)
             | Self::Signals(_)
-            | Self::Part(_)
             | Self::Close(_) => false,
         }
     }

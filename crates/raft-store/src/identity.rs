@@ -4,6 +4,7 @@
 //! node and format; it is written once, after the log has begun, so a
 //! directory that has one must have a log too.
 
+use crate::REMEDY;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -193,8 +194,7 @@ pub enum IdentityError {
     },
     /// It says nothing that can be trusted.
     #[error(
-        "{} is damaged ({why}), so nobody knows whose directory this is; remove this node from \
-         the cluster, empty the directory and let it join under a new id", path.display()
+        "{} is damaged ({why}), so nobody knows whose directory this is. {REMEDY}", path.display()
     )]
     Damaged {
         /// The identity file.

@@ -6,7 +6,7 @@
 mod applied;
 mod aside;
 mod assemble;
-mod chain;
+pub mod chain;
 pub mod disk;
 mod identity;
 pub mod limits;
@@ -20,6 +20,13 @@ pub mod snapshot;
 pub mod state;
 mod state_machine;
 mod store;
+
+/// What a person can do about a data directory that has lost something: a sentence without its end. A node that goes on
+/// without what it has voted for could vote twice.
+pub const REMEDY: &str = "Put the data directory back as it was when the node last stopped; an \
+     older copy has forgotten votes. If it is gone, begin the whole cluster anew: export the hosts \
+     from another node (`router-hosts host export`), stop all nodes, give each a new, empty data \
+     directory, remove the file (or the block) that each has written, start them and import";
 
 pub use applied::Applied;
 pub use assemble::AssembleError;

@@ -4,7 +4,7 @@
 //! is a log line on standard error. SIGTERM and SIGINT stop it in order.
 
 use crate::exit::Exit;
-use node::{NodeError, Seams, config::Config, telemetry};
+use node::{NodeError, Seams, api::status::chain, config::Config, telemetry};
 use std::{
     error::Error,
     io::{self, Write as _},
@@ -18,7 +18,7 @@ use tokio::{
     signal::unix::{SignalKind, signal},
 };
 
-/// The configuration is wrong; no port was bound (`EX_USAGE` of sysexits.h).
+/// Only a person can help: the configuration or a certificate is wrong, or the data is gone (`EX_USAGE` of sysexits.h).
 const BAD_CONFIGURATION: u8 = 64;
 
 /// How long threads that are still busy when the node has ended may take: it
@@ -44,7 +44,7 @@ pub(crate) fn run(path: &Path) -> ExitCode {
 /// manager is to try again. Other faults of the files wait for a person.
 fn status_of(error: &Ended) -> u8 {
     match error {
-        Ended::Node(error) if error.is_bad_configuration() => BAD_CONFIGURATION,
+        Ended::Node(error) if error.needs_a_person() => BAD_CONFIGURATION,
         Ended::Node(_) | Ended::Threads(_) => Exit::Failed as u8,
     }
 }
@@ -97,14 +97,9 @@ fn live(config: Config) -> Result<(), Ended> {
     served.map_err(|error| Ended::Node(Box::new(error)))
 }
 
-/// The last line of a node that fails: what, and every cause.
+/// The last line of a node that fails: what, and every cause, once.
 fn fail(status: u8, error: &dyn Error) -> ExitCode {
-    let mut line = format!("router-hosts: {error}");
-    let mut source = error.source();
-    while let Some(cause) = source {
-        line = format!("{line}: {cause}");
-        source = cause.source();
-    }
+    let line = format!("router-hosts: {}", chain(error));
     // Nowhere is left to say that standard error is closed.
     let _closed = writeln!(io::stderr(), "{line}");
     ExitCode::from(status)

@@ -8,6 +8,7 @@ use super::auth::Need;
 use crate::forward::{ReadError, WriteError};
 use hosts::{Actor, NoTarget, Rejection};
 use proto::metadata::REQUEST_SINCE;
+use raft_store::chain::Chain;
 use std::{collections::HashMap, error::Error, fmt::Display};
 use tonic::{Code, Status, codegen::http};
 use tonic_types::{ErrorDetails, StatusExt as _};
@@ -160,14 +161,8 @@ pub fn read_failed(error: &ReadError) -> Status {
     refused(Code::Unavailable, reason, error)
 }
 
-/// The error and its causes in one line.
+/// The error and its causes in one line, each said once.
 #[must_use]
 pub fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
+    Chain(error).to_string()
 }

@@ -79,6 +79,9 @@ async fn a_node_whose_disk_fails_acknowledges_nothing_more_and_says_so() {
         for word in says.iter().chain(&[cause]) {
             assert!(words.contains(word), "{row:?}: no {word:?} in {words}");
         }
+        let steps = words.matches("until the node is started again").count();
+        assert!(steps <= 1, "{row:?}: {words}");
+        assert!(!words.contains("anew"), "{row:?}: {words}");
     }))
     .await;
 }

@@ -18,12 +18,13 @@ async fn an_emptied_node_stops_with_what_to_do() {
     fs::remove_dir_all(cluster.data(lost)).unwrap();
     cluster.start(lost);
     let error = cluster.ended(lost).await.unwrap_err();
+    assert!(error.needs_a_person(), "starting it again does not help");
     let words = chain(&error);
     for word in [
         "`formation`",
         "is empty, but the cluster exists",
         "lost its data",
-        "join under a new id",
+        "begin the whole cluster anew",
     ] {
         assert!(words.contains(word), "{word}: {words}");
     }
@@ -43,8 +44,13 @@ async fn a_node_without_its_log_stops_although_its_note_is_there() {
     let raft = cluster.data(1).join("raft");
     fs::remove_dir_all(&raft).unwrap();
     cluster.start(1);
-    let words = chain(&cluster.ended(1).await.unwrap_err());
-    for word in ["Raft's files in it are gone", "join under a new id"] {
+    let error = cluster.ended(1).await.unwrap_err();
+    assert!(error.needs_a_person(), "starting it again does not help");
+    let words = chain(&error);
+    for word in [
+        "Raft's files in it are gone",
+        "begin the whole cluster anew",
+    ] {
         assert!(words.contains(word), "{word}: {words}");
     }
     assert!(!raft.exists(), "nothing was begun anew");

@@ -6,10 +6,7 @@
 
 use std::{fmt, io, path::PathBuf, sync::Arc};
 
-/// What to do about a disk that has lost something.
-pub(super) const REMEDY: &str = "The other nodes still have the data: remove this node from the \
-     cluster, empty its data directory and let it join under a new id. Or put the file back from \
-     a copy made after the node last stopped; an older copy has forgotten votes";
+pub(super) use crate::REMEDY;
 
 /// Why the log takes nothing more. Comes as the inner error of an
 /// [`io::Error`], the same one from every call.
@@ -18,9 +15,8 @@ pub enum LogFailure {
     /// The disk refused a write, a flush or a change of names.
     #[error(
         "cannot {doing} {path} at offset {offset} ({indexes}): the log takes nothing more until \
-         the node is started again. Look at the disk, its free space and the kernel's messages \
-         first. What was acknowledged is safe; if the node then refuses its log: {}",
-        REMEDY
+         the node is started again; what was acknowledged is safe. First {}",
+        first_step(cause)
     )]
     Disk {
         /// What was being done.
@@ -61,6 +57,14 @@ pub enum LogFailure {
         /// The directory of the log.
         dir: PathBuf,
     },
+}
+
+/// What a person does before the node is started again.
+fn first_step(cause: &io::Error) -> &'static str {
+    match cause.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "make room on the disk",
+        _ => "look at the disk and the kernel's messages",
+    }
 }
 
 impl From<LogFailure> for io::Error {

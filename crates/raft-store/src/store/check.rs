@@ -2,6 +2,7 @@
 
 use std::io;
 
+use crate::REMEDY;
 use crate::log::Log;
 use crate::log_store::{log_id_of, raft_log_id};
 use crate::position::LogId;
@@ -84,8 +85,7 @@ pub enum Contradiction {
     /// The log has lost its end, and with it perhaps a vote.
     #[error(
         "the {what} has seen entry {seen}, and the log ends {}: the log was lost or replaced by \
-         an older copy, and this node could vote twice. Put back the log that belongs to it, or \
-         remove this node from the cluster, empty its directory and let it join under a new id",
+         an older copy, and this node could vote twice. {REMEDY}",
         last.map_or_else(|| "before its first entry".to_owned(), |last| format!("at entry {last}"))
     )]
     LogBehind {
@@ -99,8 +99,7 @@ pub enum Contradiction {
     /// The log is of another history.
     #[error(
         "the {what} has seen entry {seen}, and the log has entry {in_log} there: they are not of \
-         one history. Put back the files that belong together, or remove this node from the \
-         cluster, empty its directory and let it join under a new id"
+         one history. {REMEDY}"
     )]
     OtherEntry {
         /// Who has seen another entry.
@@ -113,8 +112,7 @@ pub enum Contradiction {
     /// Entries are gone that nothing else holds.
     #[error(
         "the log begins after entry {purged}, and {} reaches it: what lies before is lost here. \
-         Put the snapshot back, or remove this node from the cluster, empty its directory and \
-         let it join under a new id",
+         {REMEDY}",
         base(snapshot.as_ref(), state.as_ref())
     )]
     Gap {

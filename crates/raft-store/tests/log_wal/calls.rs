@@ -233,7 +233,7 @@ fn a_log_that_must_be_there_is_not_begun_anew() {
     };
     let text = open_it().unwrap_err().to_string();
     assert!(
-        text.contains("is gone") && text.contains("join under a new id"),
+        text.contains("is gone") && text.contains("begin the whole cluster anew"),
         "{text}"
     );
     drop(open(disk.clone()).unwrap());

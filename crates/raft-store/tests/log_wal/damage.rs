@@ -111,9 +111,8 @@ fn refusal(segment: usize, damage: impl FnOnce(&MemoryDisk, &Path)) -> String {
         before + 1,
         "only the directory above was flushed"
     );
-    assert!(text.contains("remove this node from the cluster"), "{text}");
-    assert!(text.contains("join under a new id"), "{text}");
-    assert!(text.contains("put the file back"), "{text}");
+    assert!(text.contains("Put the data directory back"), "{text}");
+    assert!(text.contains("begin the whole cluster anew"), "{text}");
     text
 }
 

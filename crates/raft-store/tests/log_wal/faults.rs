@@ -88,10 +88,14 @@ fn assert_poisoned(driver: &Driver, error: &io::Error) {
         DIR,
         "at offset",
         "until the node is started again",
-        "join under a new id",
+        match error.kind() {
+            io::ErrorKind::StorageFull => "First make room on the disk",
+            _ => "First look at the disk",
+        },
     ] {
         assert!(text.contains(words), "{words:?} is not in {text:?}");
     }
+    assert!(!text.contains("anew"), "the data is there: {text}");
 }
 
 #[test]

@@ -64,7 +64,7 @@ fn an_older_log_than_the_state_is_refused_with_both_numbers() {
         "{text}"
     );
     assert!(
-        text.contains("join under a new id"),
+        text.contains("begin the whole cluster anew"),
         "it says what to do: {text}"
     );
 }

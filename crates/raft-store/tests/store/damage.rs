@@ -55,7 +55,7 @@ enum Then {
     Forgets,
 }
 
-const REJOIN: &str = "join under a new id";
+const REJOIN: &str = "begin the whole cluster anew";
 
 const TABLE: [(Victim, Damage, Then); 24] = {
     use Damage::{Bit, Lost, Tail, Zeros};
