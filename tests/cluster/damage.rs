@@ -10,7 +10,7 @@ use std::process::Command;
 use crate::support::{Cluster, Writers, until};
 
 /// The files of a node.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Victim {
     Log,
     Identity,
@@ -79,7 +79,13 @@ fn damage_is_in_the_last_line_of_a_node_or_mended() {
         harm(&data.join("raft"), file, damage);
         let ended = cluster.serve(&victim);
         let last = ended.stderr.lines().last().unwrap_or_default();
-        assert_eq!(ended.status, 1, "{row}: {}", ended.stderr);
+        // A directory without anything in it is no accident of a moment: starting again does not mend it.
+        let status = if (file, damage) == (Identity, Lost) {
+            64
+        } else {
+            1
+        };
+        assert_eq!(ended.status, status, "{row}: {}", ended.stderr);
         for word in words.iter().chain(&["begin the whole cluster anew"]) {
             assert!(last.contains(word), "{row}: no {word:?} in {last}");
         }
