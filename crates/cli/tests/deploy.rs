@@ -153,6 +153,21 @@ fn the_systemd_unit_refuses_a_call_and_does_not_kill_for_it() {
     assert_eq!(settings("SystemCallErrorNumber"), ["EPERM"]);
 }
 
+#[test]
+fn the_user_and_the_folder_of_the_unit_are_made() {
+    let fields = |name: &str| -> Vec<String> {
+        let text = fs::read_to_string(deploy().join("systemd").join(name)).unwrap();
+        let line = text.lines().find(|line| !line.starts_with('#')).unwrap();
+        line.split_whitespace().map(str::to_owned).collect()
+    };
+    let user = settings("User").remove(0);
+    assert_eq!(fields("router-hosts.sysusers.conf")[..2], ["u", &user]);
+    let folder = fields("router-hosts.tmpfiles.conf");
+    let writable = settings("ReadWritePaths").remove(0);
+    assert_eq!(writable.trim_start_matches('-'), folder[1]);
+    assert_eq!(folder[3..5], [user.as_str(), &user]);
+}
+
 /// The values of a key of the unit, in order.
 fn settings(key: &str) -> Vec<String> {
     let unit = fs::read_to_string(deploy().join("systemd/router-hosts.service")).unwrap();
