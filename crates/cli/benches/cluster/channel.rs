@@ -13,14 +13,14 @@ use tokio_rustls::TlsConnector;
 use tonic::transport::{Channel, Endpoint};
 use tower::service_fn;
 
-/// Connects to `address`, an IP and a port, with `cert.pem`, `key.pem` and `ca.pem` of a directory.
-pub(crate) async fn connect(address: &str, files: &Path) -> Channel {
-    let certificates = |name: &str| {
-        let read = CertificateDer::pem_file_iter(files.join(name)).unwrap();
+/// Connects to `address`, an IP and a port, with `cert.pem` and `key.pem` of a directory.
+pub(crate) async fn connect(address: &str, files: &Path, ca: &Path) -> Channel {
+    let certificates = |path: &Path| {
+        let read = CertificateDer::pem_file_iter(path).unwrap();
         read.map(Result::unwrap)
     };
     let mut roots = RootCertStore::empty();
-    for root in certificates("ca.pem") {
+    for root in certificates(ca) {
         roots.add(root).unwrap();
     }
     let key = PrivateKeyDer::from_pem_file(files.join("key.pem")).unwrap();
@@ -28,7 +28,7 @@ pub(crate) async fn connect(address: &str, files: &Path) -> Channel {
         .with_protocol_versions(&[&TLS13])
         .unwrap()
         .with_root_certificates(roots)
-        .with_client_auth_cert(certificates("cert.pem").collect(), key)
+        .with_client_auth_cert(certificates(&files.join("cert.pem")).collect(), key)
         .unwrap();
     config.alpn_protocols = vec![b"h2".to_vec()];
     let connector = TlsConnector::from(Arc::new(config));

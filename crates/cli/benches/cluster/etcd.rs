@@ -200,7 +200,7 @@ async fn until_led(address: &str, files: &std::path::Path) -> (Channel, bool) {
         assert!(Instant::now() < end, "etcd does not listen at {address}");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    let channel = connect(address, files).await;
+    let channel = connect(address, files, &files.join("ca.pem")).await;
     loop {
         let path = "/etcdserverpb.Maintenance/Status";
         if let Ok(standing) = call::<_, Standing>(channel.clone(), path, Ask {}).await

@@ -26,7 +26,7 @@ fn gaps(what: &str, rounds: usize, fault: fn(&Ours, &str)) {
     let ours = Ours::start();
     let mut gaps = Vec::new();
     for _ in 0..rounds {
-        let leader = ours.in_role("leader");
+        let leader = ours.leader();
         let words = ["bench", "--writers", "4", "--readers", "0", "--for", "6s"];
         let run = ours
             .command(&words)

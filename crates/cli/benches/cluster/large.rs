@@ -49,7 +49,7 @@ pub(crate) fn import() {
     for lines in [42_531, 100_000] {
         let ours = Ours::start();
         let file = ours.generate(lines);
-        let follower = ours.in_role("follower");
+        let follower = ours.follower();
         let address = ours.address(&follower);
         let before = writes(&ours);
         let at = Instant::now();
@@ -106,8 +106,13 @@ pub(crate) fn publish() {
 }
 
 async fn changes(ours: &Ours, count: u64) -> Vec<f64> {
-    let address = ours.address(&ours.in_role("leader"));
-    let channel = connect(&address, &ours.dir().join("client")).await;
+    let address = ours.address(&ours.leader());
+    let channel = connect(
+        &address,
+        &ours.dir().join("client"),
+        &ours.dir().join("ca/ca.pem"),
+    )
+    .await;
     let mut client = HostsServiceClient::new(channel);
     let files = Ours::NODES.map(|node| ours.hosts_file(node));
     let mut took = Vec::new();

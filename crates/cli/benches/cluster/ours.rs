@@ -157,12 +157,21 @@ impl Ours {
 
     pub(crate) const NODES: [&str; 3] = ["n1", "n2", "n3"];
 
-    /// A node that leads, or one that does not.
-    pub(crate) fn in_role(&self, role: &str) -> String {
+    /// The node that leads.
+    pub(crate) fn leader(&self) -> String {
+        self.first(|node| node["role"] == "leader")
+    }
+
+    /// One that does not.
+    pub(crate) fn follower(&self) -> String {
+        self.first(|node| node["role"] != "leader")
+    }
+
+    fn first(&self, wanted: fn(&Value) -> bool) -> String {
         let status = self.until_healthy();
-        let nodes = status["nodes"].as_array().unwrap().iter();
-        let mut found = nodes.filter(|node| node["role"] == role);
-        found.next().unwrap()["name"].as_str().unwrap().to_owned()
+        let mut nodes = status["nodes"].as_array().unwrap().iter();
+        let found = nodes.find(|node| wanted(node)).unwrap();
+        found["name"].as_str().unwrap().to_owned()
     }
 
     pub(crate) fn address(&self, node: &str) -> String {

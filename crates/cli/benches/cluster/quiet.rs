@@ -16,7 +16,7 @@ pub(crate) fn size() {
             "resident (leader)",
             "of it anonymous",
             "resident (followers)",
-            "start to serving",
+            "killed follower: start until healthy",
         ],
     );
     let ours = Ours::start();
@@ -24,17 +24,19 @@ pub(crate) fn size() {
         if records > 0 {
             ours.fill(records);
         }
-        let leader = ours.in_role("leader");
+        let leader = ours.leader();
         let followers = Ours::NODES.into_iter().filter(|name| *name != leader);
         let followers: Vec<String> = followers
             .map(|name| mib(status(&ours, name, "VmRSS")))
             .collect();
         let resident = mib(status(&ours, &leader, "VmRSS"));
         let anonymous = mib(status(&ours, &leader, "RssAnon"));
-        let follower = ours.in_role("follower");
+        let follower = ours.follower();
         ours.chaos("kill", &follower);
         let at = Instant::now();
         ours.chaos("restart", &follower);
+        // Until it has applied what the others have: the state is read back by then.
+        ours.until_healthy();
         row(&[
             records.to_string(),
             resident,
