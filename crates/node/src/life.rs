@@ -93,7 +93,7 @@ pub enum NodeError {
     #[error("cannot start Raft")]
     Raft(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The port.
-    #[error("cannot listen on {address}: is another program using the port?")]
+    #[error("cannot listen on {address}: {}", advice(.cause))]
     Listen {
         /// As configured.
         address: String,
@@ -113,6 +113,16 @@ pub enum NodeError {
     /// The store could not be flushed.
     #[error("cannot close the data directory")]
     Close(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// What to look at when a port cannot be had.
+fn advice(cause: &io::Error) -> &'static str {
+    match cause.kind() {
+        io::ErrorKind::AddrInUse => "is another program using the port?",
+        io::ErrorKind::AddrNotAvailable => "does this machine have the address?",
+        io::ErrorKind::PermissionDenied => "ports below 1024 need a privilege",
+        _ => "is it an address of this machine, or a name of one?",
+    }
 }
 
 impl NodeError {

@@ -151,6 +151,25 @@ async fn a_port_that_is_taken_is_named_and_the_directory_is_let_go() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_listen_address_that_is_none_of_this_machine_is_told_from_a_taken_port() {
+    let cluster = Cluster::planned(1);
+    // TEST-NET-1 of RFC 5737 is nobody's; a name under .invalid is none (RFC 6761).
+    for (address, words) in [
+        ("192.0.2.1:0", "does this machine have the address"),
+        ("attic.invalid:50051", "is it an address of this machine"),
+    ] {
+        let mut config = cluster.config(1);
+        config.listen = address.into();
+        let seams = Seams {
+            network: Arc::new(Tcp::new()),
+            ..Seams::real()
+        };
+        let said = fails(config, seams).await;
+        assert!(said.contains(words), "{said}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_file_that_cannot_be_written_is_reported_and_written_once_it_can_be() {
     let mut cluster = Cluster::planned(1);
     let path = cluster.hosts_file(1);
