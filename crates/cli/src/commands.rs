@@ -119,6 +119,8 @@ fn log(global: &Global) {
         2 => Targets::new().with_target("router_hosts", Level::DEBUG),
         _ => Targets::new().with_default(Level::DEBUG),
     };
+    // Every Rust program of a shell sees the variable: one that is absent, or
+    // no filter here, is no reason to refuse a command.
     let asked = std::env::var("RUST_LOG").ok();
     let filter = asked.and_then(|asked| asked.parse().ok());
     let lines = tracing_subscriber::fmt::layer()

@@ -157,6 +157,7 @@ impl Etcd {
 
 impl Drop for Etcd {
     fn drop(&mut self) {
+        // One that has ended by itself is gone, too.
         for child in &mut self.children {
             child.kill().ok();
             child.wait().ok();

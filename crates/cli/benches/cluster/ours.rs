@@ -197,6 +197,7 @@ impl Ours {
 impl Drop for Ours {
     fn drop(&mut self) {
         drop(self.hold.take());
+        // What was measured is printed; `dev` says on its own how it ended.
         self.child.wait().ok();
     }
 }
