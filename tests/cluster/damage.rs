@@ -79,7 +79,7 @@ fn damage_is_in_the_last_line_of_a_node_or_mended() {
         harm(&data.join("raft"), file, damage);
         let ended = cluster.serve(&victim);
         let last = ended.stderr.lines().last().unwrap_or_default();
-        // A directory without anything in it is no accident of a moment: starting again does not mend it.
+        // A member without its identity has lost its data: starting again does not mend that.
         let status = if (file, damage) == (Identity, Lost) {
             64
         } else {
