@@ -1,0 +1,74 @@
+//! Whether a rejection was true of a state.
+
+use hosts::{HostId, HostRef, NewHost, Projection};
+
+use crate::history::{Asked, Reading, Reason};
+
+/// Whether `asked` would be rejected for `reason` in this state. `None` for reasons that are not checked.
+pub(crate) fn holds(state: &Projection, asked: &Asked, reason: &Reason) -> Option<bool> {
+    Some(match reason {
+        Reason::Other(_) => return None,
+        Reason::NotFound => ids(state, asked).is_empty(),
+        Reason::Ambiguous => ids(state, asked).len() > 1,
+        Reason::VersionMismatch => match (expected(asked), ids(state, asked).as_slice()) {
+            (Some(expected), [id]) => state
+                .host(*id)
+                .is_some_and(|host| host.version.get() != expected),
+            _ => false,
+        },
+        Reason::Duplicate => match asked {
+            Asked::Add { host, .. } => taken(state, host, None),
+            Asked::Update { patch, .. } => match ids(state, asked).as_slice() {
+                [id] => state
+                    .host(*id)
+                    .is_some_and(|host| taken(state, &patch.applied_to(host), Some(*id))),
+                _ => false,
+            },
+            Asked::Delete { .. } | Asked::Import { .. } | Asked::Read { .. } => false,
+        },
+        Reason::ImportConflicts => match asked {
+            Asked::Import { rows, .. } => {
+                rows.iter().any(|row| taken(state, row, None)) || repeated(rows)
+            }
+            _ => false,
+        },
+    })
+}
+
+/// The hosts that a request about one host may mean in this state.
+pub(crate) fn ids(state: &Projection, asked: &Asked) -> Vec<HostId> {
+    let host = match asked {
+        Asked::Update { host, .. }
+        | Asked::Delete { host, .. }
+        | Asked::Read {
+            what: Reading::One(host),
+            ..
+        } => host,
+        Asked::Add { .. } | Asked::Import { .. } | Asked::Read { .. } => return Vec::new(),
+    };
+    match host {
+        HostRef::Id(id) => state.host(*id).map(|host| host.id).into_iter().collect(),
+        HostRef::Name(name) => state.named(name).into_iter().map(|host| host.id).collect(),
+    }
+}
+
+const fn expected(asked: &Asked) -> Option<u64> {
+    match asked {
+        Asked::Update { expected, .. } | Asked::Delete { expected, .. } => *expected,
+        Asked::Add { .. } | Asked::Import { .. } | Asked::Read { .. } => None,
+    }
+}
+
+/// Whether a host other than `own` has the address together with one of the names.
+fn taken(state: &Projection, facts: &NewHost, own: Option<HostId>) -> bool {
+    facts
+        .names()
+        .filter_map(|name| state.owner(facts.address, name))
+        .any(|owner| Some(owner) != own)
+}
+
+fn repeated(rows: &[NewHost]) -> bool {
+    let mut seen = std::collections::BTreeSet::new();
+    rows.iter()
+        .any(|row| row.names().any(|name| !seen.insert((row.address, name))))
+}
