@@ -318,6 +318,7 @@ impl Node {
             clock: Arc::clone(&seams.clock),
             clocks: judging,
         };
+        let port = CancellationToken::new();
         let apis = Apis {
             hosts: HostsApi::new(
                 &config.name,
@@ -337,11 +338,12 @@ impl Node {
                 snapshots,
                 work: seams.store.work,
                 clock: seams.clock,
+                closing: port.clone(),
             },
         };
 
         let mut tasks = Tasks::default();
-        let (port, closed) = (CancellationToken::new(), watch::Sender::new(false));
+        let closed = watch::Sender::new(false);
         let port_closed = closed.subscribe();
         let port_stop = port.clone();
         tasks.spawn("port", |stop| async move {

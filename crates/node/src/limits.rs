@@ -48,6 +48,15 @@ pub const SNAPSHOT_BYTES_PER_SECOND_MIN: u64 = 128 * 1024;
 /// its connection in 2 s.
 pub const APPEND_TIME: Duration = Duration::from_secs(5);
 
+/// Messages of one stream of appends without an answer yet. Each commit is two,
+/// its entries and then its index; with fewer than these, an entry waits for
+/// the index of those before.
+pub const APPENDS_UNANSWERED: usize = 8;
+
+/// Bytes of those after which no other is sent: what one append carries at the
+/// most, so that two are in memory.
+pub const APPEND_BYTES_UNANSWERED: usize = 1024 * 1024;
+
 /// Calls one connection may have open at once; further ones wait.
 pub const CALLS_PER_CONNECTION: u32 = 1024;
 

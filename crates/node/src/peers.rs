@@ -4,6 +4,7 @@
 //! end at the other side must be that very node of this cluster. Heartbeats
 //! and bulk have channels of their own, so neither waits behind the other.
 
+mod appends;
 mod network;
 
 pub use network::{Connection, Transport};

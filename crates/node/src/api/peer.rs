@@ -16,6 +16,7 @@ use crate::{
     raft::{Raft, ReadIndexError, known_leader, read_index},
 };
 use bytes::{Bytes, BytesMut};
+use futures::stream::{self, BoxStream, StreamExt as _};
 use hosts::{Actor, Fingerprint, RequestId, Revision};
 use openraft::errors::RaftError;
 use proto::{
@@ -27,12 +28,13 @@ use proto::{
 };
 use raft_store::{
     disk::Work,
-    raft::RaftSnapshot,
+    raft::{AppendEntriesRequest, RaftSnapshot},
     record,
     snapshot::{SnapshotError, Snapshots},
 };
-use std::{error::Error, future::Future, sync::Arc, time::Duration};
-use tokio::time::Instant;
+use std::{error::Error, future::Future, sync::Arc, task::Poll, time::Duration};
+use tokio::{sync::oneshot, time::Instant};
+use tokio_util::sync::CancellationToken;
 use tonic::{Code, Request, Response, Status, Streaming};
 
 /// The service of one node.
@@ -54,15 +56,42 @@ pub struct PeerApi {
     pub work: Work,
     /// What time it is here.
     pub clock: Arc<dyn Clock>,
+    /// The port closes: streams end.
+    pub closing: CancellationToken,
 }
 
 #[tonic::async_trait]
 impl PeerService for PeerApi {
-    async fn append(&self, request: Request<Envelope>) -> Result<Response<Reply>, Status> {
-        let body = self.raft_message(request)?;
-        let request = readable(record::decode_append_entries_request(&body))?;
-        let response = answered(self.raft.append_entries(request)).await?;
-        reply(record::encode_append_entries_response(&response))
+    type AppendStream = BoxStream<'static, Result<Reply, Status>>;
+
+    async fn append(
+        &self,
+        request: Request<Streaming<Envelope>>,
+    ) -> Result<Response<Self::AppendStream>, Status> {
+        let from = auth::peer(&request)?;
+        let (refuse, mut refused) = oneshot::channel();
+        let requests = stream::unfold(
+            (self.clone(), request.into_inner(), refuse),
+            move |(api, mut messages, refuse)| async move {
+                match api.append_request(from, &mut messages).await {
+                    Ok(request) => Some((request?, (api, messages, refuse))),
+                    Err(status) => {
+                        // Who does not listen any more has ended the stream.
+                        let _ended = refuse.send(status);
+                        None
+                    }
+                }
+            },
+        );
+        // A stream would never end by itself, and hold up the stop of this node.
+        let requests = requests.take_until(self.closing.clone().cancelled_owned());
+        let answers = self.raft.stream_append(requests).map(|answer| {
+            let result = answer.map_err(|fatal| status::internal(status::chain(&fatal)))?;
+            let body = record::encode_append_entries_response(&result.into());
+            Ok(Reply { body })
+        });
+        let end = stream::poll_fn(move |_| Poll::Ready(refused.try_recv().ok().map(Err)));
+        Ok(Response::new(answers.chain(end).boxed()))
     }
 
     async fn vote(&self, request: Request<Envelope>) -> Result<Response<Reply>, Status> {
@@ -217,6 +246,19 @@ impl PeerApi {
             leader: known_leader(&self.raft).unwrap_or(0),
             clock_ms: self.clock.now().as_millis(),
         }
+    }
+
+    /// The next message of a stream of appends.
+    async fn append_request(
+        &self,
+        from: u64,
+        messages: &mut Streaming<Envelope>,
+    ) -> Result<Option<AppendEntriesRequest>, Status> {
+        let Some(body) = self.piece(from, messages).await? else {
+            return Ok(None);
+        };
+        self.must_be_formed()?;
+        readable(record::decode_append_entries_request(&body)).map(Some)
     }
 
     /// The body of a message for Raft.

@@ -4,13 +4,19 @@
 //! unreachable, so openraft backs off; one that does not answer in time is
 //! not counted as anything but silent.
 
-use super::{Peer, Peers, Purpose, describe, said_by_peer};
+use super::{Peer, Peers, Purpose, appends::Appends, describe, said_by_peer};
 use crate::{aside::aside, limits};
 use bytes::Bytes;
+use futures::{
+    Stream,
+    future::BoxFuture,
+    stream::{self, BoxStream, StreamExt as _},
+};
 use openraft::{
     RaftNetworkFactory, RaftNetworkV2,
     errors::{NetworkError, RPCError, ReplicationClosed, StreamingError, Unreachable},
     network::RPCOption,
+    raft::StreamAppendResult,
 };
 use proto::peer::{Envelope, Reply, peer_service_client::PeerServiceClient};
 use raft_store::{
@@ -42,6 +48,8 @@ pub struct Connection {
     work: Work,
     target: u64,
     purpose: Purpose,
+    /// The stream of appends, where one is open and all on it is answered.
+    appends: Option<Appends>,
 }
 
 impl RaftNetworkFactory<TypeConfig> for Transport {
@@ -68,11 +76,12 @@ impl Transport {
             work: self.work,
             target,
             purpose,
+            appends: None,
         }
     }
 }
 
-type Rpc<T> = Result<T, RPCError<TypeConfig>>;
+pub(super) type Rpc<T> = Result<T, RPCError<TypeConfig>>;
 
 impl RaftNetworkV2<TypeConfig> for Connection {
     type SnapshotData = SnapshotFile;
@@ -82,11 +91,32 @@ impl RaftNetworkV2<TypeConfig> for Connection {
         request: AppendEntriesRequest,
         option: RPCOption,
     ) -> Rpc<AppendEntriesResponse> {
-        let body = record::encode_append_entries_request(&request);
-        let call = |mut client: Client, envelope| async move { client.append(envelope).await };
-        let time = append_time(self.purpose, option.soft_ttl());
-        let reply = self.call(self.purpose, body, time, call).await?;
-        decoded(record::decode_append_entries_response(&reply))
+        let mut appends = self.appends(&option).await?;
+        appends.send(&request)?;
+        let response = appends.answer().await?.response;
+        if response.is_success() {
+            self.appends = Some(appends);
+        }
+        Ok(response)
+    }
+
+    fn stream_append<'s, S>(
+        &'s mut self,
+        requests: S,
+        option: RPCOption,
+    ) -> BoxFuture<'s, Rpc<BoxStream<'s, Rpc<StreamAppendResult<TypeConfig>>>>>
+    where
+        S: Stream<Item = AppendEntriesRequest> + Send + Unpin + 'static,
+    {
+        Box::pin(async move {
+            let appends = self.appends(&option).await?;
+            let session = Session {
+                connection: self,
+                appends,
+                requests: requests.fuse(),
+            };
+            Ok(stream::unfold(Some(session), Session::next).boxed())
+        })
     }
 
     async fn vote(&mut self, request: VoteRequest, option: RPCOption) -> Rpc<VoteResponse> {
@@ -177,7 +207,60 @@ impl RaftNetworkV2<TypeConfig> for Connection {
 
 type Client = PeerServiceClient<Channel>;
 
+/// Requests on their way to the peer, and its answers on theirs to openraft.
+struct Session<'s, S> {
+    connection: &'s mut Connection,
+    appends: Appends,
+    requests: stream::Fuse<S>,
+}
+
+impl<S: Stream<Item = AppendEntriesRequest> + Unpin> Session<'_, S> {
+    /// The next answer, and the session unless it has ended with it.
+    async fn next(
+        session: Option<Self>,
+    ) -> Option<(Rpc<StreamAppendResult<TypeConfig>>, Option<Self>)> {
+        let mut session = session?;
+        let answered = loop {
+            if session.requests.is_done() && !session.appends.awaits() {
+                session.connection.appends = Some(session.appends);
+                return None;
+            }
+            let more = session.appends.has_room() && !session.requests.is_done();
+            tokio::select! {
+                biased;
+                answered = session.appends.answer(), if session.appends.awaits() => break answered,
+                request = session.requests.next(), if more => {
+                    let Some(request) = request else { continue };
+                    if let Err(error) = session.appends.send(&request) {
+                        break Err(error);
+                    }
+                }
+            }
+        };
+        Some(match answered {
+            Ok(answered) => {
+                let result = answered.into_result();
+                let more = result.is_ok().then_some(session);
+                (Ok(result), more)
+            }
+            Err(error) => (Err(error), None),
+        })
+    }
+}
+
 impl Connection {
+    /// The stream of appends, opened where there is none.
+    async fn appends(&mut self, option: &RPCOption) -> Rpc<Appends> {
+        let time = append_time(self.purpose, option.soft_ttl());
+        match self.appends.take() {
+            Some(open) if open.is_usable() => Ok(open),
+            _ => {
+                let route = self.peers.route(self.target);
+                Appends::open(self.peer()?, self.purpose, route, time).await
+            }
+        }
+    }
+
     async fn call<F>(
         &self,
         purpose: Purpose,
@@ -228,15 +311,15 @@ fn snapshot_time(len: u64, there: Duration) -> Duration {
     there + Duration::from_secs(len / limits::SNAPSHOT_BYTES_PER_SECOND_MIN)
 }
 
-fn failed(status: &Status) -> RPCError<TypeConfig> {
+pub(super) fn failed(status: &Status) -> RPCError<TypeConfig> {
     Unreachable::from_string(describe(status)).into()
 }
 
-fn silent(timeout: Duration) -> RPCError<TypeConfig> {
+pub(super) fn silent(timeout: Duration) -> RPCError<TypeConfig> {
     NetworkError::from_string(format!("no answer within {timeout:?}")).into()
 }
 
-fn decoded<T>(result: Result<T, DecodeError>) -> Rpc<T> {
+pub(super) fn decoded<T>(result: Result<T, DecodeError>) -> Rpc<T> {
     result.map_err(|cause| NetworkError::new(&cause).into())
 }
 

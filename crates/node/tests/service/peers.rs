@@ -3,12 +3,19 @@
 
 use crate::support::{Cluster, Hosts, crowd, crowded, listed, reason, until};
 use bytes::Bytes;
+use futures::TryStreamExt as _;
 use hosts::{Address, Command, ConflictMode, Hostname, NewHost};
 use proto::peer::{
-    Envelope, ForwardHead, ForwardRequest, Route, WaitPublishedPeer,
+    Envelope, ForwardHead, ForwardRequest, Reply, Route, WaitPublishedPeer,
     peer_service_client::PeerServiceClient,
 };
-use raft_store::record::{ForwardOutcome, decode_forward_outcome, encode_command};
+use raft_store::{
+    raft::{AppendEntriesRequest, AppendEntriesResponse, RaftVote},
+    record::{
+        ForwardOutcome, decode_append_entries_response, decode_forward_outcome,
+        encode_append_entries_request, encode_command,
+    },
+};
 use tonic::{Code, Response, Status, transport::Channel};
 
 type PeerClient = PeerServiceClient<Channel>;
@@ -94,12 +101,51 @@ async fn an_empty_node_does_not_speak_raft() {
         status.formed && !status.initialized,
         "it was prepared: {status:?}"
     );
-    let answer = client.append(envelope()).await;
+    let answer = appended(&mut client, [envelope()]).await;
     assert_eq!(
         answer.unwrap_err().code(),
         Code::InvalidArgument,
         "it reads the message now"
     );
+    cluster.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_message_of_a_stream_is_judged_and_the_first_that_is_refused_ends_it() {
+    let cluster = Cluster::of(3).await;
+    let (leader, follower) = (cluster.leader().await, cluster.followers().await[0]);
+    let mut client = cluster.peer(follower, leader);
+    let good = Envelope {
+        route: Some(route(&cluster, leader, follower)),
+        body: encode_append_entries_request(&AppendEntriesRequest {
+            vote: RaftVote::new(0, leader),
+            prev_log_id: None,
+            entries: vec![],
+            leader_commit: None,
+        }),
+    };
+    let astray = Envelope {
+        route: Some(route(&cluster, leader, leader)),
+        ..good.clone()
+    };
+    let garbled = Envelope {
+        body: Bytes::from_static(b"?"),
+        ..good.clone()
+    };
+
+    // Of a vote that is long over: the answer tells of the one that counts.
+    let answers = appended(&mut client, [good.clone()]).await.unwrap();
+    assert!(
+        matches!(answers[..], [AppendEntriesResponse::HigherVote(_)]),
+        "{answers:?}"
+    );
+    for (bad, code) in [
+        (astray, Code::FailedPrecondition),
+        (garbled, Code::InvalidArgument),
+    ] {
+        let status = appended(&mut client, [bad, good.clone()]).await;
+        assert_eq!(status.unwrap_err().code(), code);
+    }
     cluster.end().await;
 }
 
@@ -234,7 +280,7 @@ async fn call_all(
         ..Default::default()
     };
     vec![
-        ("append", done(client.append(envelope()).await)),
+        ("append", appended(client, [envelope()]).await.map(drop)),
         ("vote", done(client.vote(envelope()).await)),
         ("pre_vote", done(client.pre_vote(envelope()).await)),
         (
@@ -254,6 +300,18 @@ async fn call_all(
         ("wait_published", done(client.wait_published(wait).await)),
         ("prepare", done(client.prepare(envelope()).await)),
     ]
+}
+
+/// The answers to these appends.
+async fn appended<const N: usize>(
+    client: &mut PeerClient,
+    messages: [Envelope; N],
+) -> Result<Vec<AppendEntriesResponse>, Status> {
+    let answers = client.append(futures::stream::iter(messages)).await?;
+    let answers: Vec<Reply> = answers.into_inner().try_collect().await?;
+    let answers = answers.iter();
+    let answers = answers.map(|reply| decode_append_entries_response(&reply.body).unwrap());
+    Ok(answers.collect())
 }
 
 fn done<T>(result: Result<Response<T>, Status>) -> Result<(), Status> {

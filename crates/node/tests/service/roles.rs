@@ -116,7 +116,7 @@ async fn call_all(cluster: &Cluster, who: As) -> BTreeMap<&'static str, Result<(
         ("health", done(hosts.health(v1::HealthRequest {}).await)),
         ("status", done(ops.status(StatusRequest {}).await)),
         ("wait_published", done(ops.wait_published(now).await)),
-        ("peer append", done(peer.append(Envelope::default()).await)),
+        ("peer append", done(peer.append(one()).await)),
         ("peer vote", done(peer.vote(Envelope::default()).await)),
         (
             "peer pre_vote",

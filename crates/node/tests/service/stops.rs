@@ -48,6 +48,19 @@ async fn no_write_fails_while_each_leader_in_turn_stops() {
     cluster.end().await;
 }
 
+/// A leader keeps its streams to the others open for as long as it leads.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_follower_stops_well_and_at_once_under_a_leader_that_goes_on() {
+    let mut cluster = Cluster::of(3).await;
+    let (leader, follower) = (cluster.leader().await, cluster.followers().await[0]);
+    added(&mut cluster.editor(leader), "10.0.0.1", "a.lan").await;
+    let asked = Instant::now();
+    cluster.stop(follower).await.unwrap();
+    let took = asked.elapsed();
+    assert!(took < node::limits::CALLS_END_TIME, "{took:?}");
+    cluster.end().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_call_that_never_ends_does_not_keep_a_node_from_stopping_well() {
     use futures::StreamExt as _;
