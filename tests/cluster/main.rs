@@ -13,6 +13,7 @@
 )]
 
 mod certificates;
+mod chaos;
 mod damage;
 mod dev;
 mod disk;

@@ -96,7 +96,7 @@ pub(crate) enum Command {
     /// A whole cluster on this machine, of real nodes with an own CA
     #[cfg(feature = "node")]
     Dev(crate::commands::dev::DevArgs),
-    /// Faults in the nodes of a running `dev`
+    /// Faults in the nodes of a running `dev`, and in the links between them
     #[cfg(feature = "node")]
     Chaos(crate::commands::chaos::ChaosArgs),
     /// Host records

@@ -11,7 +11,7 @@ pub(crate) mod dev;
 mod host;
 mod man;
 #[cfg(feature = "node")]
-mod serve;
+pub(crate) mod serve;
 mod wait;
 
 use crate::args::{Cli, Command, Global};

@@ -12,11 +12,14 @@ mod cluster;
 pub(crate) mod control;
 mod crew;
 mod failure;
+mod fault;
 mod home;
 pub(crate) mod layout;
 mod leftovers;
+mod links;
 mod log;
 mod nodes;
+mod obstacles;
 mod ports;
 mod process;
 mod signals;
@@ -41,9 +44,9 @@ use cluster::Cluster;
 use control::{Asked, Control};
 use crew::Crew;
 use failure::{end_of, refused};
+use fault::Begun;
 use home::Home;
 use layout::{Layout, Wishes};
-use nodes::Nodes;
 use process::{Down, State};
 use signals::{Signals, Told};
 use watch::{Watch, overview};
@@ -56,6 +59,8 @@ pub(crate) struct Plan {
     pub(crate) wishes: Wishes,
     /// A hosts file to import first; `-` is standard input.
     pub(crate) import: Option<PathBuf>,
+    /// The nodes reach each other through this process, and `chaos` can do to them whatever it knows.
+    pub(crate) chaos: bool,
     pub(crate) then: Then,
 }
 
@@ -90,14 +95,17 @@ pub(crate) async fn run(plan: Plan, output: &Output) -> Result<u8, Failure> {
     })?;
     let home = Home::take(plan.dir.as_deref())?;
     let layout = start::prepare(home.path(), plan.wishes, output).await?;
+    let (nodes, links) = start::lay(&layout, plan.chaos, output).await?;
     let control = Control::listen(layout.root())?;
     layout.keep(control.path())?;
 
     let mut dev = Dev {
         crew: Crew {
-            nodes: Nodes::new(&layout),
+            nodes,
             cluster: Cluster::of(&layout),
             program,
+            links,
+            begun: Begun::default(),
         },
         layout,
         control,

@@ -6,6 +6,9 @@
 
 mod args;
 mod bench;
+mod chance;
+#[cfg(feature = "node")]
+mod chaos;
 mod client;
 mod commands;
 mod config;

@@ -5,6 +5,8 @@
 
 mod bench;
 mod change;
+#[cfg(feature = "node")]
+mod chaos;
 mod config;
 #[cfg(feature = "node")]
 mod dev;
@@ -17,9 +19,11 @@ pub(crate) use bench::{
     BenchError, BenchReport, Cleaned, DiskReport, Ended, Latency, Lost, Verified,
 };
 pub(crate) use change::{Changed, Deleted, Done, Outcome};
+#[cfg(feature = "node")]
+pub(crate) use chaos::{Acted, FaultReport, NodeReport};
 pub(crate) use config::{Checked, Shown};
 #[cfg(feature = "node")]
-pub(crate) use dev::{Acted, Copies, Copy, Known, NodeReport, Overview, Seen};
+pub(crate) use dev::{Copies, Copy, Known, Overview, Seen};
 pub(crate) use host::{HostView, Hosts, OneHost};
 pub(crate) use import::{Exported, Imported, Imports, Written, lines_table};
 

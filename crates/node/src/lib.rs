@@ -8,6 +8,7 @@
 pub mod accept;
 pub mod api;
 mod aside;
+pub mod chaos;
 pub mod clock;
 pub mod cluster;
 pub mod config;

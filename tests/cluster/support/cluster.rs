@@ -48,15 +48,25 @@ impl Cluster {
         Self::with(nodes, "")
     }
 
-    /// The same, with `settings` at the end of every node's configuration.
+    /// The same, whose links, disks and hooks `chaos` can reach.
+    pub(crate) fn under_chaos(nodes: u8) -> Self {
+        Self::started(nodes, "", &["--chaos"])
+    }
+
+    /// The same as the first, with `settings` at the end of every node's configuration.
     pub(crate) fn with(nodes: u8, settings: &str) -> Self {
+        Self::started(nodes, settings, &[])
+    }
+
+    fn started(nodes: u8, settings: &str, words: &[&str]) -> Self {
         let slot = Slot::take();
         let place = tempfile::Builder::new()
             .prefix("cluster-")
             .tempdir()
             .unwrap();
         let (dir, log) = (place.path().join("c"), place.path().join("dev.log"));
-        let words = ["--nodes".to_owned(), nodes.to_string()];
+        let mut words = owned(words);
+        words.extend(["--nodes".to_owned(), nodes.to_string()]);
         let mut dev = Dev::start(&dir, &log, &words);
         let text = fs::read(dir.join("cluster.json")).unwrap();
         let Description { cluster, nodes } = serde_json::from_slice(&text).unwrap();

@@ -1,12 +1,13 @@
 //! A hosts file of any length, the same for the same seed.
 
+use crate::chance::Chance;
 use std::io::{self, Write};
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// Writes `lines` hosts, one a line: every name once, some IPv6, some with
 /// aliases, some with a comment, as files that people keep.
 pub(crate) fn write(lines: u32, seed: u64, out: &mut impl Write) -> io::Result<()> {
-    let mut chance = Chance(seed);
+    let mut chance = Chance::new(seed);
     for line in 0..lines {
         let bits = chance.next();
         match bits % 16 {
@@ -37,19 +38,6 @@ const SITES: &[&str] = &["lan", "home.arpa", "lab.test", "office.example.com"];
 /// The low 24 bits.
 fn low(bits: u64) -> u32 {
     u32::try_from(bits & 0xff_ffff).unwrap_or(0)
-}
-
-/// SplitMix64 (Steele, Lea and Flood 2014): a counter, well stirred.
-struct Chance(u64);
-
-impl Chance {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut bits = self.0;
-        bits = (bits ^ bits >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        bits = (bits ^ bits >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        bits ^ bits >> 31
-    }
 }
 
 #[cfg(test)]

@@ -20,7 +20,8 @@ Examples:
 
 A command that is run finds ROUTER_HOSTS_CONFIG, ROUTER_HOSTS_DEV and this
 program in its environment; its exit status is the one of `dev`.
-While `dev` runs, `router-hosts chaos` kills, restarts and pauses its nodes.")]
+While `dev` runs, `router-hosts chaos` kills, restarts and pauses its nodes. With --chaos it can
+also cut, delay and thin out what they say to each other, fill their disks and fail their hooks.")]
 pub(crate) struct DevArgs {
     /// How many nodes, 1 to 9 [default: 3]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=9))]
@@ -33,6 +34,10 @@ pub(crate) struct DevArgs {
     /// standard input
     #[arg(long, value_name = "FILE")]
     import: Option<PathBuf>,
+    /// Let the nodes reach each other through this process, for every fault that `chaos` knows; this
+    /// costs some speed, and nodes that outlive a killed `dev` lose each other
+    #[arg(long)]
+    chaos: bool,
     /// Ports from this one on [default: free ones]
     #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
     base_port: Option<u16>,
@@ -59,6 +64,7 @@ fn plan(args: DevArgs) -> Plan {
         dir,
         import,
         base_port,
+        chaos,
         once,
         run,
     } = args;
@@ -75,6 +81,7 @@ fn plan(args: DevArgs) -> Plan {
         dir,
         wishes: Wishes { nodes, base_port },
         import,
+        chaos,
         then,
     }
 }

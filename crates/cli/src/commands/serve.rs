@@ -4,8 +4,9 @@
 //! is a log line on standard error. SIGTERM and SIGINT stop it in order.
 
 use crate::exit::Exit;
-use node::{NodeError, Seams, api::status::chain, config::Config, telemetry};
+use node::{NodeError, Seams, api::status::chain, chaos, config::Config, telemetry};
 use std::{
+    env,
     error::Error,
     io::{self, Write as _},
     path::Path,
@@ -34,11 +35,27 @@ pub(crate) fn run(path: &Path) -> ExitCode {
     if let Err(error) = telemetry::start(&config.log) {
         return fail(BAD_CONFIGURATION, &error);
     }
-    match live(config) {
+    let seams = match seams() {
+        Ok(seams) => seams,
+        Err(error) => return fail(BAD_CONFIGURATION, &error),
+    };
+    match live(config, seams) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(status_of(&error), &error),
     }
 }
+
+/// The real world; under `dev --chaos`, which says so in the environment, with obstacles.
+fn seams() -> Result<Seams, chaos::ObstacleError> {
+    let Some(dir) = env::var_os(OBSTACLES).filter(|dir| !dir.is_empty()) else {
+        return Ok(Seams::real());
+    };
+    tracing::warn!(dir = %dir.display(), "chaos: connections take detours, and the disk may be said to be full");
+    chaos::seams(Path::new(&dir))
+}
+
+/// Names the directory of `node::chaos` in a node that `dev --chaos` starts. Nobody else sets it.
+pub(crate) const OBSTACLES: &str = "ROUTER_HOSTS_DEV_OBSTACLES";
 
 /// What is wrong with the time of a certificate may be wrong with the clock, which is set a moment later: a service
 /// manager is to try again. Other faults of the files wait for a person.
@@ -58,7 +75,7 @@ enum Ended {
     Node(#[from] Box<NodeError>),
 }
 
-fn live(config: Config) -> Result<(), Ended> {
+fn live(config: Config, seams: Seams) -> Result<(), Ended> {
     // Two at least: heartbeats go on while one thread is busy with an import.
     let threads = thread::available_parallelism().map_or(2, |n| n.get().clamp(2, 4));
     let runtime = runtime::Builder::new_multi_thread()
@@ -79,7 +96,7 @@ fn live(config: Config) -> Result<(), Ended> {
                 _ = interrupt.recv() => {}
             }
         };
-        node::serve(config, Seams::real(), stop, |serving| {
+        node::serve(config, seams, stop, |serving| {
             tracing::info!(node = %serving.name, id = serving.id, address = %serving.address, "serving");
             // Whoever started the node may have closed the pipe; the log says it too.
             let _unread = writeln!(

@@ -9,12 +9,18 @@ use super::process::State;
 
 /// What to do with nodes.
 #[derive(Copy, Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub(crate) enum Verb {
     Kill,
     Restart,
     Pause,
     Resume,
+    Partition,
+    Delay,
+    Drop,
+    DiskFull,
+    HookFail,
+    Heal,
     Status,
 }
 
@@ -51,16 +57,29 @@ impl Verb {
             Self::Restart => "restart",
             Self::Pause => "pause",
             Self::Resume => "resume",
+            Self::Partition => "cut off",
+            Self::Delay => "delay",
+            Self::Drop => "take bytes from",
+            Self::DiskFull => "fill the disk of",
+            Self::HookFail => "fail the hook of",
+            Self::Heal => "heal",
             Self::Status => "show",
         }
     }
 
+    /// As a person is told that it is done to a node: `killed n2`.
     pub(crate) fn done(self) -> &'static str {
         match self {
             Self::Kill => "killed",
             Self::Restart => "restarted",
             Self::Pause => "paused",
             Self::Resume => "resumed",
+            Self::Partition => "cut off",
+            Self::Delay => "delayed",
+            Self::Drop => "made lossy",
+            Self::DiskFull => "filled the disk of",
+            Self::HookFail => "failed the hook of",
+            Self::Heal => "healed",
             Self::Status => "shown",
         }
     }
@@ -70,7 +89,7 @@ impl Verb {
             Self::Kill => "is up",
             Self::Pause => "runs",
             Self::Resume => "is paused",
-            Self::Restart | Self::Status => "exists",
+            _ => "exists",
         }
     }
 
@@ -79,8 +98,13 @@ impl Verb {
             Self::Kill => matches!(state, State::Running | State::Paused),
             Self::Pause => state == State::Running,
             Self::Resume => state == State::Paused,
-            Self::Restart | Self::Status => true,
+            _ => true,
         }
+    }
+
+    /// Whether nothing named means all nodes.
+    fn may_be_of_all(self) -> bool {
+        matches!(self, Self::Status | Self::Heal)
     }
 }
 
@@ -120,9 +144,9 @@ pub(crate) fn choose(
         }
     }
     if words.is_empty() {
-        match verb {
-            Verb::Status => chosen.extend(0..nodes.len()),
-            _ => return Err(ChoiceError::Nothing { verb }),
+        match verb.may_be_of_all() {
+            true => chosen.extend(0..nodes.len()),
+            false => return Err(ChoiceError::Nothing { verb }),
         }
     }
     chosen.sort_unstable();
@@ -214,6 +238,7 @@ mod tests {
         );
         assert_eq!(chosen(Verb::Kill, &["all"], UP, None), Ok(vec![0, 1, 2]));
         assert_eq!(chosen(Verb::Status, &[], UP, None), Ok(vec![0, 1, 2]));
+        assert_eq!(chosen(Verb::Heal, &[], UP, None), Ok(vec![0, 1, 2]));
     }
 
     #[test]

@@ -21,25 +21,86 @@ use tokio::time::timeout;
 
 use super::choose::Verb;
 use super::home::private_temporary;
-use crate::output::NodeReport;
+use crate::output::{FaultReport, NodeReport};
 
 /// What `chaos` sends.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Request {
     pub(crate) verb: Verb,
-    /// Names, `leader`, `follower` or `all`. None is all for `status`, and an error otherwise.
+    /// Names, `leader`, `follower` or `all`. None is all for `status` and `heal`, and an error otherwise.
     pub(crate) nodes: Vec<String>,
+    /// For faults of links: which links of these nodes, and what is to be in their way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) links: Option<LinkFault>,
+}
+
+impl Request {
+    /// About nodes alone.
+    pub(crate) fn of(verb: Verb, nodes: Vec<String>) -> Self {
+        Self {
+            verb,
+            nodes,
+            links: None,
+        }
+    }
+}
+
+/// A fault of links.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct LinkFault {
+    /// The nodes at the other ends; if none is named, all others.
+    pub(crate) from: Vec<String>,
+    pub(crate) way: Way,
+    pub(crate) obstacle: Obstacle,
+    /// What chance is drawn from.
+    pub(crate) seed: u64,
+}
+
+/// In which direction, seen from the nodes that are named first.
+#[derive(Copy, Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Way {
+    Both,
+    /// What they send.
+    Out,
+    /// What is sent to them.
+    In,
+}
+
+/// What is put in the way of a link.
+#[derive(Copy, Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Obstacle {
+    Cut,
+    Delay {
+        by_ms: u64,
+        jitter_ms: u64,
+    },
+    /// How likely a piece is lost, in thousandths, 1 to 999.
+    Drop {
+        thousandths: u16,
+    },
 }
 
 /// What `dev` answers.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Answer {
-    /// It is done to these nodes, which are now as told.
-    Done(Vec<NodeReport>),
+    /// It is done.
+    Done(Told),
     /// It is not done, or not to all of them.
     Refused(Refused),
+}
+
+/// What it was done to, and what came of it.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Told {
+    /// The nodes, as they are now.
+    pub(crate) nodes: Vec<NodeReport>,
+    /// What is in force now; for `heal`, what was until now.
+    pub(crate) faults: Vec<FaultReport>,
 }
 
 /// Why not.
@@ -59,6 +120,8 @@ pub(crate) enum RefusedKind {
     NotFound,
     /// No leader is known.
     NoLeader,
+    /// This `dev` was not asked for obstacles when it started.
+    NoChaos,
     /// The node is in another state, or did not do it.
     Failed,
 }
@@ -208,8 +271,8 @@ async fn write_line<T: Serialize + Sync>(stream: &mut UnixStream, value: &T) -> 
 /// `sun_path` has 104 bytes on some systems and 108 on Linux, the NUL included.
 const SOCKET_PATH_BYTES_MAX: usize = 100;
 
-/// A request is a few names; an answer nine nodes.
-const LINE_BYTES_MAX: u64 = 64 * 1024;
+/// A request is a few names; an answer nine nodes, and the 72 links between them with three faults each.
+const LINE_BYTES_MAX: u64 = 256 * 1024;
 
 /// For a line to come or go on one machine.
 const LINE_LIMIT: Duration = Duration::from_secs(5);
@@ -222,21 +285,21 @@ mod tests {
     use super::*;
 
     fn kill(node: &str) -> Request {
-        Request {
-            verb: Verb::Kill,
-            nodes: vec![node.to_owned()],
-        }
+        Request::of(Verb::Kill, vec![node.to_owned()])
     }
 
     fn done(name: &str) -> Answer {
-        Answer::Done(vec![NodeReport {
-            id: 1,
-            name: name.to_owned(),
-            address: "127.0.0.1:1".to_owned(),
-            state: "killed".to_owned(),
-            role: Some("leader".to_owned()),
-            pid: None,
-        }])
+        Answer::Done(Told {
+            nodes: vec![NodeReport {
+                id: 1,
+                name: name.to_owned(),
+                address: "127.0.0.1:1".to_owned(),
+                state: "killed".to_owned(),
+                role: Some("leader".to_owned()),
+                pid: None,
+            }],
+            faults: Vec::new(),
+        })
     }
 
     async fn serve_one(control: &mut Control) -> Request {

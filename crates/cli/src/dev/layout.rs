@@ -5,7 +5,7 @@
 //! DIR/client.toml    the configuration of a client with the role admin
 //! DIR/ca/            ca.pem, ca.key
 //! DIR/client/        cert.pem, key.pem
-//! DIR/n1/ …          config.toml, cert.pem, key.pem, data/, hosts, log, pid
+//! DIR/n1/ …          config.toml, cert.pem, key.pem, data/, hosts, log, pid, chaos/
 //! DIR/dev.lock       held by the `dev` that runs on DIR
 //! DIR/dev.sock       where `router-hosts chaos` is heard
 //! ```
@@ -24,6 +24,7 @@ use node::identity::ClusterId;
 use node::pki::{WriteError, write_private};
 use serde::{Deserialize, Serialize};
 
+use super::obstacles::HOOK;
 use super::ports::{self, NoPort};
 
 /// The files of one cluster.
@@ -241,6 +242,26 @@ impl Layout {
         Ok(())
     }
 
+    /// Gives every node's configuration the hook of `dev --chaos`, or takes it away. The rest of it stays.
+    pub(crate) fn set_hook(&self, wanted: bool) -> Result<(), LayoutError> {
+        for member in &self.members {
+            let path = self.node(member).join("config.toml");
+            let text = fs::read_to_string(&path).map_err(|cause| LayoutError::Read {
+                path: path.clone(),
+                cause,
+            })?;
+            let without = text.replace(HOOK, "");
+            let new = match wanted {
+                true => without + HOOK,
+                false => without,
+            };
+            if new != text {
+                write_private(&path, &new)?;
+            }
+        }
+        Ok(())
+    }
+
     fn node_config(&self, Member { name, address, .. }: &Member) -> String {
         let mut initial = String::new();
         for Member { id, name, address } in &self.members {
@@ -406,6 +427,21 @@ mod tests {
         let edited = fs::read_to_string(&path).unwrap() + "\n[raft]\nsnapshot_after = 100\n";
         fs::write(&path, &edited).unwrap();
         open(dir.path(), Wishes::default()).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), edited);
+    }
+
+    #[test]
+    fn the_hook_of_chaos_comes_and_goes_and_the_rest_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        let layout = made(dir.path(), 1);
+        let path = layout.node(&layout.members()[0]).join("config.toml");
+        let edited = fs::read_to_string(&path).unwrap() + "[raft]\nsnapshot_after = 100\n";
+        fs::write(&path, &edited).unwrap();
+        layout.set_hook(true).unwrap();
+        layout.set_hook(true).unwrap();
+        let hooks = Config::load(&path).unwrap().hooks;
+        assert_eq!(hooks.len(), 1, "{hooks:?}");
+        layout.set_hook(false).unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), edited);
     }
 

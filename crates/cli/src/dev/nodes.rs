@@ -5,6 +5,7 @@ use std::path::Path;
 use futures::future::{join_all, pending, select_all};
 
 use super::layout::Layout;
+use super::obstacles::Obstacles;
 use super::process::{Node, NodeError, State};
 
 /// All nodes of the cluster, in the order of their ids.
@@ -19,6 +20,16 @@ impl Nodes {
         let members = layout.members().iter();
         Self {
             list: members.map(|member| Node::new(layout, member)).collect(),
+        }
+    }
+
+    /// The same nodes, each with these obstacles in its way.
+    pub(crate) fn with_obstacles(self, obstacles: Vec<Obstacles>) -> Self {
+        let list = self.list.into_iter().zip(obstacles);
+        Self {
+            list: list
+                .map(|(node, obstacles)| node.with_obstacles(obstacles))
+                .collect(),
         }
     }
 

@@ -11,13 +11,15 @@ use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use futures::future::pending;
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 use tokio::time::timeout;
 
 use super::layout::{Layout, Member};
 use super::log;
+use super::obstacles::Obstacles;
+use crate::commands::serve::OBSTACLES;
 
 /// One node, up or down.
 #[derive(Debug)]
@@ -27,6 +29,9 @@ pub(crate) struct Node {
     /// The length of the log when the process was started, in bytes.
     log_from: u64,
     life: Life,
+    /// The process that was killed last, and how it ended.
+    killed: Option<(u32, ExitStatus)>,
+    obstacles: Option<Obstacles>,
 }
 
 #[derive(Debug)]
@@ -146,7 +151,37 @@ impl Node {
             dir: layout.node(member),
             log_from: 0,
             life: Life::Down(Down::New),
+            killed: None,
+            obstacles: None,
         }
+    }
+
+    /// The same, with obstacles in its way from its first process on.
+    pub(crate) fn with_obstacles(self, obstacles: Obstacles) -> Self {
+        Self {
+            obstacles: Some(obstacles),
+            ..self
+        }
+    }
+
+    pub(crate) fn obstacles(&self) -> Option<&Obstacles> {
+        self.obstacles.as_ref()
+    }
+
+    /// The process that was killed last, and how it ended.
+    pub(crate) fn killed(&self) -> Option<(u32, ExitStatus)> {
+        self.killed
+    }
+
+    /// Whether the system says that its process is stopped. A signal takes effect a moment after it is sent.
+    pub(crate) fn is_stopped(&self) -> bool {
+        let id = self.process().and_then(|id| i32::try_from(id).ok());
+        let Some(id) = id.and_then(Pid::from_raw) else {
+            return false;
+        };
+        // Left as it is: only this type waits for the process.
+        let look = WaitIdOptions::STOPPED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+        matches!(waitid(WaitId::Pid(id), look), Ok(Some(status)) if status.stopped())
     }
 
     pub(crate) fn member(&self) -> &Member {
@@ -195,7 +230,13 @@ impl Node {
     fn spawn(&mut self, program: &Path) -> io::Result<Process> {
         let log = File::options().append(true).create(true).open(self.log())?;
         self.log_from = log::length(&log)?;
-        let mut child = Command::new(program)
+        let mut command = Command::new(program);
+        match &self.obstacles {
+            Some(obstacles) => command.env(OBSTACLES, obstacles.dir()),
+            // That of another `dev`, whose child this one may be.
+            None => command.env_remove(OBSTACLES),
+        };
+        let mut child = command
             .arg("serve")
             .arg("--config")
             .arg(self.dir.join("config.toml"))
@@ -268,11 +309,16 @@ impl Node {
         let Life::Up(process) = &mut self.life else {
             return Ok(());
         };
-        let killed = process.child.kill().await;
-        killed.map_err(|cause| NodeError::Wait {
+        let id = process.child.id().unwrap_or_default();
+        let ended = async {
+            process.child.start_kill()?;
+            process.child.wait().await
+        };
+        let status = ended.await.map_err(|cause| NodeError::Wait {
             name: self.member.name.clone(),
             cause,
         })?;
+        self.killed = Some((id, status));
         self.life = Life::Down(Down::Killed);
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! From an empty directory to a cluster that has what it was asked to import.
 
 use std::io;
+use std::net::SocketAddr;
 use std::os::fd::AsFd as _;
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
@@ -13,6 +14,9 @@ use super::cluster::{self, Cluster};
 use super::crew::Crew;
 use super::failure::{end_of, refused};
 use super::layout::{Layout, Member, Opened, Wishes};
+use super::links::Links;
+use super::nodes::Nodes;
+use super::obstacles::Obstacles;
 use super::{OTHER_CLUSTERS, Plan, Then, certificates, leftovers};
 use crate::exit::{Exit, Failure, reasons};
 use crate::output::{Copies, Output};
@@ -51,6 +55,35 @@ pub(crate) async fn prepare(
     Ok(layout)
 }
 
+/// The nodes, not started yet, and with `chaos` the links between them and what else can be put in their way.
+pub(crate) async fn lay(
+    layout: &Layout,
+    chaos: bool,
+    output: &Output,
+) -> Result<(Nodes, Option<Links>), Failure> {
+    layout.set_hook(chaos)?;
+    let nodes = Nodes::new(layout);
+    if !chaos {
+        return Ok((nodes, None));
+    }
+    let cannot = |cause| refused(reasons::LINKS, "cannot lay links between the nodes", &cause);
+    let members = layout.members();
+    let parsed = members.iter().map(|member| member.address.parse());
+    let addresses: Result<Vec<SocketAddr>, _> = parsed.collect();
+    let addresses = addresses.map_err(|cause| cannot(io::Error::other(cause)))?;
+    let links = Links::open(&addresses).await.map_err(cannot)?;
+    let mut obstacles = Vec::new();
+    for (place, member) in members.iter().enumerate() {
+        let detours: Vec<_> = links
+            .detours(place)
+            .filter_map(|(to, way)| Some((members.get(to)?.address.clone(), way.to_string())))
+            .collect();
+        obstacles.push(Obstacles::make(&layout.node(member), &detours).map_err(cannot)?);
+    }
+    output.note("dev: chaos: the nodes reach each other through this process");
+    Ok((nodes.with_obstacles(obstacles), Some(links)))
+}
+
 /// Starts the nodes and settles them. A node that ends meanwhile ends it all. Returns the files of the nodes, where the
 /// plan is about files.
 pub(crate) async fn come_up(
@@ -63,6 +96,7 @@ pub(crate) async fn come_up(
         nodes,
         cluster,
         program,
+        ..
     } = crew;
     nodes.start(program).await?;
     for Member { name, address, .. } in layout.members() {

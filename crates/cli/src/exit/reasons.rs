@@ -402,6 +402,16 @@ mod local {
     pub(crate) const CHAOS_NOT_FOUND: Row = row("NOT_FOUND", Exit::NotFound, SEE_CHAOS);
     pub(crate) const CHAOS_NO_LEADER: Row = row("NO_LEADER", Exit::Unavailable, SEE_CHAOS);
     pub(crate) const CHAOS: Row = row("CHAOS", Exit::Failed, SEE_CHAOS);
+    pub(crate) const NO_CHAOS: Row = row(
+        "NO_CHAOS",
+        Exit::Usage,
+        "start it again as `router-hosts dev --chaos`; kill, restart, pause, resume and heal work without",
+    );
+    pub(crate) const LINKS: Row = row(
+        "LINKS",
+        Exit::Failed,
+        "see the limits of this user on open files and ports: `ulimit -a`",
+    );
     pub(crate) const DIRECTORY: Row = row("DIRECTORY", Exit::Failed, OTHER_DIRECTORY);
     pub(crate) const DIRECTORY_FOREIGN: Row = row(
         "DIRECTORY",

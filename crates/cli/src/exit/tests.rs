@@ -134,6 +134,8 @@ const LOCAL: &[(Row, &str, u8, &str)] = &[
     (r::CHAOS_NOT_FOUND, "NOT_FOUND", 4, "chaos status"),
     (r::CHAOS_NO_LEADER, "NO_LEADER", 5, "chaos status"),
     (r::CHAOS, "CHAOS", 1, "chaos status"),
+    (r::NO_CHAOS, "NO_CHAOS", 2, "--chaos"),
+    (r::LINKS, "LINKS", 1, "ulimit"),
     (r::DIRECTORY, "DIRECTORY", 1, "--dir"),
     (r::DIRECTORY_FOREIGN, "DIRECTORY", 2, "--dir"),
     (r::DIRECTORY_TAKEN, "DIRECTORY", 3, "--dir"),

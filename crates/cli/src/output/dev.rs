@@ -1,8 +1,8 @@
-//! A cluster on this machine: its processes, its files, and what was done to them.
+//! A cluster on this machine: its processes and its files.
 
 use super::table::{Columns, Tint, columns, header, tinted};
 use super::{Page, Report};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use std::path::PathBuf;
 
 /// The hosts files of all nodes, compared.
@@ -76,73 +76,6 @@ impl Report for Copies {
     fn csv(&self) -> Vec<Vec<String>> {
         let names = header(&["node", "revision", "sha256", "path"]);
         std::iter::once(names).chain(self.rows()).collect()
-    }
-}
-
-/// The nodes that something was done to, or that were asked for.
-#[derive(Serialize, Clone, PartialEq, Eq, Debug)]
-pub(crate) struct Acted {
-    /// `kill`, `restart`, `pause`, `resume` or `status`.
-    pub(crate) verb: &'static str,
-    /// What people read: `killed`. None for `status`.
-    #[serde(skip)]
-    pub(crate) done: Option<&'static str>,
-    pub(crate) nodes: Vec<NodeReport>,
-}
-
-/// One of them, also as a running `dev` tells it.
-#[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Debug)]
-pub(crate) struct NodeReport {
-    pub(crate) id: u64,
-    pub(crate) name: String,
-    pub(crate) address: String,
-    /// `running`, `paused`, `killed`, `stopped`, `ended` or `new`.
-    pub(crate) state: String,
-    /// `leader`, `voter` or `learner`, before anything was done to it; none if nobody asked or nobody knows.
-    pub(crate) role: Option<String>,
-    /// The id of the process, while there is one.
-    pub(crate) pid: Option<u32>,
-}
-
-impl Acted {
-    fn rows(&self, absent: &str) -> Vec<Vec<String>> {
-        let row = |node: &NodeReport| {
-            vec![
-                node.name.clone(),
-                node.address.clone(),
-                node.state.clone(),
-                node.role.clone().unwrap_or_else(|| absent.to_owned()),
-                node.pid
-                    .map_or_else(|| absent.to_owned(), |pid| pid.to_string()),
-            ]
-        };
-        self.nodes.iter().map(row).collect()
-    }
-}
-
-impl Report for Acted {
-    fn table(&self, page: Page) -> String {
-        let Some(done) = self.done else {
-            let layout = Columns {
-                header: &["NODE", "ADDRESS", "STATE", "ROLE", "PROCESS"],
-                flowing: &[],
-                spare: &["ADDRESS"],
-            };
-            return columns(page, layout, self.rows("-"));
-        };
-        let line = |node: &NodeReport| {
-            let role = node
-                .role
-                .as_ref()
-                .map_or_else(String::new, |role| format!(" ({role})"));
-            format!("{done} {}{role}\n", node.name)
-        };
-        self.nodes.iter().map(line).collect()
-    }
-
-    fn csv(&self) -> Vec<Vec<String>> {
-        let names = header(&["name", "address", "state", "role", "pid"]);
-        std::iter::once(names).chain(self.rows("")).collect()
     }
 }
 
@@ -353,30 +286,6 @@ mod tests {
             assert!(!missing.equal);
         }
         assert!(!Copies::of(Vec::new()).equal);
-    }
-
-    #[test]
-    fn what_was_done_names_the_nodes() {
-        let node = NodeReport {
-            id: 2,
-            name: "n2".to_owned(),
-            address: "127.0.0.1:2".to_owned(),
-            state: "killed".to_owned(),
-            role: Some("leader".to_owned()),
-            pid: None,
-        };
-        let mut acted = Acted {
-            verb: "kill",
-            done: Some("killed"),
-            nodes: vec![node],
-        };
-        assert_eq!(acted.table(PIPE), "killed n2 (leader)\n");
-        assert_eq!(
-            acted.csv()[1],
-            ["n2", "127.0.0.1:2", "killed", "leader", ""]
-        );
-        acted.done = None;
-        assert!(acted.table(PIPE).contains("NODE"), "{}", acted.table(PIPE));
     }
 
     fn overview(state: &'static str, known: Option<Known>) -> Overview {
