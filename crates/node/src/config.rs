@@ -358,7 +358,7 @@ impl Check<'_> {
             cluster: cluster.as_u128(),
             heartbeat,
             election_min: election_timeout,
-            election_max: election_timeout * 2,
+            election_max: RaftTimings::longest(election_timeout),
             snapshot_entries: snapshot_after,
             snapshot_keep: snapshot_after / 5,
             snapshot_lag: snapshot_after * 2,
@@ -456,7 +456,7 @@ mod tests {
         assert_eq!(config.hosts_path, Path::new("/etc/router-hosts/hosts"));
         // No default may take away lines of a file that the system needs.
         assert_eq!(config.hosts_mode, Mode::Block);
-        assert_eq!(config.raft.election_max, Duration::from_millis(600));
+        assert_eq!(config.raft.election_max, Duration::from_millis(450));
     }
 
     #[test]
