@@ -3,8 +3,11 @@
 //! Standard output gets one line, when the node takes calls; everything else
 //! is a log line on standard error. SIGTERM and SIGINT stop it in order.
 
+mod panics;
+
 use crate::exit::Exit;
 use node::{NodeError, Seams, api::status::chain, chaos, config::Config, telemetry};
+use panics::Panics;
 use std::{
     env,
     error::Error,
@@ -62,7 +65,7 @@ pub(crate) const OBSTACLES: &str = "ROUTER_HOSTS_DEV_OBSTACLES";
 fn status_of(error: &Ended) -> u8 {
     match error {
         Ended::Node(error) if error.needs_a_person() => BAD_CONFIGURATION,
-        Ended::Node(_) | Ended::Threads(_) => Exit::Failed as u8,
+        Ended::Node(_) | Ended::Threads(_) | Ended::Panicked { .. } => Exit::Failed as u8,
     }
 }
 
@@ -73,6 +76,11 @@ enum Ended {
     Threads(#[source] io::Error),
     #[error(transparent)]
     Node(#[from] Box<NodeError>),
+    #[error(
+        "a part of the node panicked, which is a fault of the program ({said}); the node has stopped, and nothing that \
+         was acknowledged is lost: start it again"
+    )]
+    Panicked { said: String },
 }
 
 fn live(config: Config, seams: Seams) -> Result<(), Ended> {
@@ -84,19 +92,23 @@ fn live(config: Config, seams: Seams) -> Result<(), Ended> {
         .enable_all()
         .build()
         .map_err(Ended::Threads)?;
+    let panics = Panics::watch();
     let served: Result<(), NodeError> = runtime.block_on(async {
         let (mut terminate, mut interrupt) =
             match (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) {
                 (Ok(terminate), Ok(interrupt)) => (terminate, interrupt),
                 (Err(cause), _) | (_, Err(cause)) => return Err(NodeError::Signals(cause)),
             };
+        let panicked = panics.clone();
         let stop = async move {
             tokio::select! {
                 _ = terminate.recv() => {}
                 _ = interrupt.recv() => {}
+                () = panicked.first() => {}
             }
         };
         node::serve(config, seams, stop, |serving| {
+            panics.arm();
             tracing::info!(node = %serving.name, id = serving.id, address = %serving.address, "serving");
             // Whoever started the node may have closed the pipe; the log says it too.
             let _unread = writeln!(
@@ -111,7 +123,11 @@ fn live(config: Config, seams: Seams) -> Result<(), Ended> {
     });
     // What the node has left behind hangs in the disk, and ends with the process.
     runtime.shutdown_timeout(LEFT_BEHIND_TIME);
-    served.map_err(|error| Ended::Node(Box::new(error)))
+    served.map_err(|error| Ended::Node(Box::new(error)))?;
+    match panics.said() {
+        Some(said) => Err(Ended::Panicked { said }),
+        None => Ok(()),
+    }
 }
 
 /// The last line of a node that fails: what, and every cause, once.
