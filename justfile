@@ -1,7 +1,7 @@
 # Each recipe is a line or two that can be typed without `just`.
 
 # Everything CI checks; writes nothing into the tree.
-check: _format _lint _docs _rooms _deny test-all
+check: _format _lint _docs _rooms _deny test-all failpoints
 
 # Format and machine fixes.
 fix:
@@ -20,8 +20,12 @@ test-all:
 cluster *FILTER:
     cargo test -p router-hosts --test cluster {{FILTER}}
 
+# A node that fails at named places of its own code; all of them take turns from a seed.
+failpoints TRIALS="8":
+    ROUTER_HOSTS_FAILPOINTS={{TRIALS}} cargo test -p router-hosts --features failpoints --test cluster -- --nocapture failpoints::
+
 # What takes long, as root: many power cuts of stores and clusters, many kills. docs/reliability.md has the figures.
-nightly: && soak
+nightly: && (failpoints "87") soak
     ROUTER_HOSTS_REQUIRE_ROOT_TESTS=1 ROUTER_HOSTS_CUTS=120 cargo test -p raft-store --test power_cut -- --nocapture
     ROUTER_HOSTS_REQUIRE_ROOT_TESTS=1 ROUTER_HOSTS_CUTS=44 cargo test -p router-hosts --test cluster -- --nocapture power::
     ROUTER_HOSTS_KILLS=20 cargo test -p router-hosts --test cluster -- --nocapture kill::a_node_alone
@@ -41,6 +45,7 @@ _format:
 _lint:
     cargo clippy --workspace --all-targets -- -D warnings
     cargo clippy -p router-hosts --no-default-features -- -D warnings
+    cargo clippy -p router-hosts --features failpoints --all-targets -- -D warnings
 
 _docs:
     RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items

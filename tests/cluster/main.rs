@@ -17,6 +17,8 @@ mod chaos;
 mod damage;
 mod dev;
 mod disk;
+#[cfg(feature = "failpoints")]
+mod failpoints;
 mod formats;
 mod hooks;
 mod kill;

@@ -18,7 +18,10 @@ use bytes::Bytes;
 use hosts::{Actor, Answer, Command, Fingerprint, Rejection, RequestId, Revision};
 use openraft::async_runtime::WatchReceiver as _;
 use patience::{Hope, deposed};
-use raft_store::record::{self, ForwardOutcome};
+use raft_store::{
+    failpoint,
+    record::{self, ForwardOutcome},
+};
 use std::sync::Arc;
 use tokio::time::Instant;
 
@@ -168,6 +171,7 @@ impl Router {
                 Some(leader) => {
                     let command =
                         encoded.get_or_insert_with(|| record::encode_command(&asked.command));
+                    failpoint::FORWARD.reach();
                     let call = self
                         .peers
                         .forward(leader, &asked, since, command.clone(), deadline);
@@ -177,6 +181,7 @@ impl Router {
                             "another leader is being elected".into(),
                         )),
                     };
+                    failpoint::FORWARDED.reach();
                     came_back(leader, called)
                 }
             };
@@ -234,6 +239,7 @@ impl Router {
     /// [`ReadError`], at `deadline` at the latest.
     pub async fn read_index(&self, deadline: Instant) -> Result<u64, ReadError> {
         let patience = self.hope.patience(deadline);
+        failpoint::READ_INDEX.reach();
         loop {
             let index = match known_leader(&self.raft) {
                 None => None,

@@ -27,6 +27,7 @@ use openraft::{errors::ClientWriteError, raft::ClientWriteResult};
 use raft_store::{
     Applied,
     disk::Work,
+    failpoint,
     limits::PROPOSAL_BYTES_MAX,
     raft::{CommittedLeaderId, EncodedProposal, Response, TypeConfig},
     record::{self, Proposal},
@@ -130,6 +131,7 @@ impl Leader {
         if pending.submission.deadline <= Instant::now() {
             return reply(pending, Err(ProposeError::Busy));
         }
+        failpoint::LEADER_DECIDE.reach();
         let Some(leadership) = Leadership::current(&self.raft) else {
             return reply(pending, Err(ProposeError::NotLeader));
         };
@@ -201,6 +203,7 @@ impl Leader {
         let mut responder = Some(responder);
         let last = proposals.len().saturating_sub(1);
         for (n, proposal) in proposals.iter().enumerate() {
+            failpoint::LEADER_PROPOSE.reach();
             let write = self
                 .raft
                 .write(EncodedProposal::new(proposal))
@@ -247,7 +250,10 @@ impl Leader {
     async fn returned(&mut self, Returned { mut pending, with }: Returned) -> PartResult {
         let error = match with {
             FromRaft::Written(Ok(written)) => match written.data {
-                Response::Answered(answer) => return reply(pending, Ok(answer)),
+                Response::Answered(answer) => {
+                    failpoint::LEADER_ANSWER.reach();
+                    return reply(pending, Ok(answer));
+                }
                 Response::Refused(rejection) => {
                     tracing::debug!(%rejection, "refused at apply, decided again");
                     pending.confirmed = false;

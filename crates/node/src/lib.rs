@@ -31,4 +31,7 @@ pub mod tasks;
 pub mod telemetry;
 pub mod tls;
 
+/// Where a build of tests can be made to fail.
+pub use raft_store::failpoint;
+
 pub use life::{NodeError, Seams, Serving, serve};

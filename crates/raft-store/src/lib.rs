@@ -8,6 +8,7 @@ mod aside;
 mod assemble;
 pub mod chain;
 pub mod disk;
+pub mod failpoint;
 mod identity;
 pub mod limits;
 pub mod log;

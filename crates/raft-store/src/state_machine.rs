@@ -20,6 +20,7 @@ use tokio::sync::watch;
 use crate::applied::Applied;
 use crate::aside::aside;
 use crate::disk::Work;
+use crate::failpoint;
 use crate::limits::APPLY_ENTRIES_MAX;
 use crate::log::Log;
 use crate::log_store::{UnreadableEntry, log_id_of};
@@ -114,6 +115,7 @@ impl StateMachine {
         if step.applied >= Some(log_id) {
             return Ok(Response::None); // applied before the last restart
         }
+        failpoint::APPLY.pass()?;
         self.parts.reach(log_id);
         let response = match payload {
             EntryPayload::Blank => Response::None,
@@ -225,9 +227,11 @@ impl StateMachine {
     /// Publishes what was applied, and answers.
     fn finish(&mut self, step: &mut Step) -> io::Result<()> {
         let state = Arc::new(step.state());
+        failpoint::APPLY_STORE.pass()?;
         if self.before_parts.is_none() {
             self.store(&state)?;
         }
+        failpoint::APPLY_PUBLISH.pass()?;
         self.publish.send_replace(state);
         for (responder, response) in step.answers.drain(..) {
             responder.send(response);
@@ -322,9 +326,11 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
         } = self.storage.clone();
         let meta = meta.clone();
         let state = aside(work, "snapshot-installer", move || {
-            install(&snapshots, meta, snapshot)
+            failpoint::SNAPSHOT_INSTALL.pass()?;
+            Ok::<_, io::Error>(install(&snapshots, meta, snapshot)?)
         })
         .await??;
+        failpoint::SNAPSHOT_INSTALLED.pass()?;
         self.parts.clear();
         self.before_parts = None;
         self.dirty = Dirty::default();
@@ -386,11 +392,13 @@ impl RaftSnapshotBuilder<TypeConfig> for SnapshotBuilder {
             // What a majority has on disk is applied, and this node may not be
             // one of them yet: no snapshot reaches beyond the log behind it.
             log.until_appends_are_durable()?;
+            failpoint::SNAPSHOT_BUILD.pass()?;
             Ok::<_, io::Error>(snapshots.build(&state)?)
         })
         .await??;
         // The log behind the snapshot may go now: keep the state from having
         // to be rebuilt after a power cut.
+        failpoint::SNAPSHOT_SYNC.pass()?;
         writer.sync().await?;
         Ok(RaftSnapshot {
             meta: built.meta,

@@ -300,6 +300,29 @@ impl Cluster {
         self.come_back("restart", &owned(names));
     }
 
+    /// Starts a node that need not live for long; what was said of that.
+    #[cfg(feature = "failpoints")]
+    #[track_caller]
+    pub(crate) fn try_start(&self, name: &str) -> String {
+        let said = self.chaos("restart", &[name.to_owned()]);
+        self.away.lock().unwrap().remove(name);
+        said.stderr
+    }
+
+    /// Whether a node has a process.
+    #[cfg(feature = "failpoints")]
+    pub(crate) fn runs(&self, name: &str) -> bool {
+        super::process::process_of(&self.node_dir(name)).is_some()
+    }
+
+    /// The segment of a node's log that is written to.
+    #[cfg(feature = "failpoints")]
+    #[track_caller]
+    pub(crate) fn newest_segment(&self, name: &str) -> PathBuf {
+        let wal = fs::read_dir(self.node_dir(name).join("data/raft/wal")).unwrap();
+        wal.map(|entry| entry.unwrap().path()).max().unwrap()
+    }
+
     /// SIGSTOP.
     #[track_caller]
     pub(crate) fn pause(&self, names: impl IntoIterator<Item = impl AsRef<str>>) {

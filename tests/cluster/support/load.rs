@@ -13,10 +13,18 @@ impl Load {
     /// Adds hosts whose names begin with `prefix`; every acknowledged one is a line more in `acked`.
     #[track_caller]
     pub(crate) fn start(cluster: &Cluster, acked: &Path, prefix: &str) -> Self {
+        let further = ["--writers", "8", "--readers", "0"];
+        Self::with(cluster, acked, prefix, &further)
+    }
+
+    /// The same with these words instead of eight writers.
+    #[track_caller]
+    pub(crate) fn with(cluster: &Cluster, acked: &Path, prefix: &str, words: &[&str]) -> Self {
         let mut command = binary(["--quiet", "--config"]);
         command
             .arg(cluster.dir().join("client.toml"))
-            .args(["bench", "--writers", "8", "--readers", "0"])
+            .arg("bench")
+            .args(words)
             // No test takes longer; it is killed before.
             .args(["--for", "5m", "--prefix", prefix, "--acked"])
             .arg(acked)

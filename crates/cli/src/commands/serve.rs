@@ -42,6 +42,10 @@ pub(crate) fn run(path: &Path) -> ExitCode {
         Ok(seams) => seams,
         Err(error) => return fail(BAD_CONFIGURATION, &error),
     };
+    #[cfg(feature = "failpoints")]
+    if let Err(error) = node::failpoint::watch(path.with_file_name("failpoints")) {
+        return fail(Exit::Failed as u8, &error);
+    }
     match live(config, seams) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(status_of(&error), &error),

@@ -15,6 +15,7 @@
 use std::{ops::ControlFlow, path::PathBuf, sync::Arc, time::Duration};
 
 use hosts::Revision;
+use raft_store::failpoint;
 use tokio::{
     sync::watch,
     time::{Instant, sleep, timeout},
@@ -145,6 +146,7 @@ impl Runner {
     /// keeps none of the others from its turn.
     async fn batch(&mut self, now: &Published, due: &[Due]) -> ControlFlow<()> {
         for what in due {
+            failpoint::HOOKS.reach();
             let facts = self.facts(now, what);
             let (mut some, mut all) = (false, true);
             for (place, hook) in self.options.hooks_for(what.event) {

@@ -12,6 +12,7 @@ use hosts::{
         render,
     },
 };
+use raft_store::failpoint;
 use sha2::{Digest as _, Sha256};
 
 use super::{
@@ -124,6 +125,7 @@ impl Attempt {
 
     /// Renders, and brings the file there unless it is the same.
     pub(super) fn run(self) -> Result<Made, Refused> {
+        failpoint::PUBLISH.reach();
         match self.mode {
             Mode::Whole => self.whole(),
             Mode::Block => {

@@ -12,6 +12,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use raft_store::failpoint;
+
 use super::{
     FileMark, Files, Over, ReplaceError, Replaced,
     place::{Place, Temporary, absent_is_none, kind_if_not_a_file},
@@ -94,11 +96,13 @@ impl Files for RealFiles {
         };
         let mut temporary = place.fresh(temporary, old.as_ref(), bytes)?;
         must_be(&place, over)?;
-        match (self.rename)(&temporary.path, &place.target) {
+        let passed = failpoint::PUBLISH_RENAME.pass();
+        match passed.and_then(|()| (self.rename)(&temporary.path, &place.target)) {
             Ok(()) => {
                 temporary.renamed = true;
                 // Readers have it by now: an error would hide that from those who wait for it.
-                let not_flushed = place.sync_directory().err();
+                let passed = failpoint::PUBLISH_RENAMED.pass();
+                let not_flushed = passed.and_then(|()| place.sync_directory()).err();
                 let metadata = temporary.file.metadata();
                 let metadata = metadata.map_err(|cause| place.write_error(cause))?;
                 Ok(Replaced {

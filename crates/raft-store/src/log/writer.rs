@@ -29,6 +29,7 @@ use super::{
     queue::{Job, What},
 };
 use crate::disk::{Disk, DiskFile};
+use crate::failpoint::{self, Site};
 
 /// How much is encoded before it is given to the disk.
 const BUFFER_BYTES: usize = 1 << 20;
@@ -187,10 +188,22 @@ impl Writer {
                         });
                     }
                 }
-                What::Vote(vote) => drop(self.put(&Record::Vote(*vote))?),
-                What::Truncate(to) => drop(self.put(&Record::Truncate(*to))?),
-                What::Purge(to) => drop(self.put(&Record::Purged(*to))?),
-                What::Committed(to) => drop(self.put(&Record::Committed(*to))?),
+                What::Vote(vote) => {
+                    self.pass(failpoint::LOG_VOTE)?;
+                    self.put(&Record::Vote(*vote))?;
+                }
+                What::Truncate(to) => {
+                    self.pass(failpoint::LOG_TRUNCATE)?;
+                    self.put(&Record::Truncate(*to))?;
+                }
+                What::Purge(to) => {
+                    self.pass(failpoint::LOG_PURGE)?;
+                    self.put(&Record::Purged(*to))?;
+                }
+                What::Committed(to) => {
+                    self.pass(failpoint::LOG_COMMITTED)?;
+                    self.put(&Record::Committed(*to))?;
+                }
                 What::Flush => {}
             }
         }
@@ -243,7 +256,8 @@ impl Writer {
             return Ok(());
         };
         let path = segment_path(&self.dir, sequence);
-        match self.disk.remove(&path) {
+        let removed = failpoint::LOG_REMOVE.pass();
+        match removed.and_then(|()| self.disk.remove(&path)) {
             Err(cause) if cause.kind() != io::ErrorKind::NotFound => Err(LogFailure::Disk {
                 doing: "remove",
                 path,
@@ -304,9 +318,11 @@ impl Writer {
             indexes: self.group,
             cause: Arc::new(cause),
         })?;
+        self.pass(failpoint::LOG_CREATED)?;
         let offset = self.end();
         Record::Sealed.encode(&mut self.buffer, self.current.seed, offset);
         self.flush()?;
+        self.pass(failpoint::LOG_SEALED)?;
         let Current {
             sequence,
             seed,
@@ -326,10 +342,12 @@ impl Writer {
             return Ok(());
         }
         self.write_out()?;
+        self.pass(failpoint::LOG_FLUSH)?;
         let synced = self.current.file.sync();
         synced.map_err(|cause| self.failure("flush", cause))?;
         self.current.flushed = self.current.bytes;
         self.current.marked = false;
+        self.pass(failpoint::LOG_FLUSHED)?;
         Ok(())
     }
 
@@ -343,6 +361,7 @@ impl Writer {
     }
 
     fn write_out(&mut self) -> Result<(), LogFailure> {
+        self.pass(failpoint::LOG_WRITE)?;
         let written = self.current.file.append(&self.buffer);
         written.map_err(|cause| self.failure("write", cause))?;
         self.current.bytes += self.buffer.len() as u64;
@@ -350,6 +369,10 @@ impl Writer {
         // One huge entry must not cost its memory for ever.
         self.buffer.shrink_to(BUFFER_BYTES);
         Ok(())
+    }
+
+    fn pass(&self, site: Site) -> Result<(), LogFailure> {
+        site.pass().map_err(|cause| self.failure("pass", cause))
     }
 
     fn failure(&self, doing: &'static str, cause: io::Error) -> LogFailure {

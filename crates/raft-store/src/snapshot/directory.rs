@@ -15,6 +15,7 @@ use super::{IncomingSnapshot, SnapshotError, SnapshotFile, writer};
 use crate::applied::Applied;
 use crate::chain::Chain;
 use crate::disk::Disk;
+use crate::failpoint;
 use crate::limits::SNAPSHOT_BYTES_MAX;
 use crate::raft::{RaftLogId, SnapshotMeta};
 
@@ -165,6 +166,7 @@ impl Snapshots {
         }
         let mut file = disk.create(&path).map_err(io("create"))?;
         let len = writer::write(file.as_mut(), self.inner.cluster, state).map_err(io("write"))?;
+        failpoint::SNAPSHOT_BUILT.pass().map_err(io("pass"))?;
         let file = SnapshotFile::new(path, len, file.into());
         let meta = SnapshotMeta {
             last_log_id: state.applied,
@@ -240,6 +242,7 @@ impl Snapshots {
             return Ok(newer.clone());
         }
         disk.rename(file.path(), &path).map_err(io("name"))?;
+        failpoint::SNAPSHOT_NAMED.pass().map_err(io("pass"))?;
         disk.sync_dir(dir).map_err(io("flush the directory of"))?;
         let current = Current {
             meta,

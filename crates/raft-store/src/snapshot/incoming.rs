@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::{SnapshotError, SnapshotFile, load};
 use crate::disk::{Disk, DiskFile};
+use crate::failpoint;
 
 /// The bytes of a snapshot as they arrive, under a temporary name.
 ///
@@ -62,7 +63,9 @@ impl IncomingSnapshot {
                 why: format!("{len} bytes came, and {} were announced", self.announced),
             });
         }
-        self.file.append(bytes).map_err(|cause| SnapshotError::Io {
+        let passed = failpoint::SNAPSHOT_RECEIVE.pass();
+        let written = passed.and_then(|()| self.file.append(bytes));
+        written.map_err(|cause| SnapshotError::Io {
             action: "write",
             path: self.path.clone(),
             cause,

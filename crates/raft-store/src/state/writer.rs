@@ -26,6 +26,7 @@ use super::generations::panic_text;
 use super::{Generations, StateError, StateStore, Write, rows};
 use crate::applied::Applied;
 use crate::disk::Work;
+use crate::failpoint;
 use crate::limits::{
     BATCH_BYTES_MAX, BATCH_ROWS_MAX, GATHER_TIME, PENDING_ROWS_MAX, UNFLUSHED_BYTES_MAX,
 };
@@ -379,6 +380,8 @@ impl Worker {
             // What was applied was given to the log before.
             let flushed = self.log.until_appends_are_durable();
             flushed.map_err(|cause| self.generations.behind(cause))?;
+            let pass = failpoint::STATE_WRITE.pass();
+            pass.map_err(|cause| self.generations.behind(cause))?;
             let projection = &to.projection;
             let hosts = rows.hosts.iter().map(|id| rows::host(projection, *id));
             let requests = rows
@@ -390,6 +393,8 @@ impl Worker {
                 .as_mut()
                 .expect("a worker that failed is not used again");
             self.unflushed += write(store.as_mut(), &to, hosts.chain(requests))?;
+            let pass = failpoint::STATE_WRITTEN.pass();
+            pass.map_err(|cause| self.generations.behind(cause))?;
         }
         if flush || self.unflushed > UNFLUSHED_BYTES_MAX {
             let store = self

@@ -10,7 +10,10 @@ use std::{
     sync::Arc,
 };
 
-use raft_store::disk::{Disk, Work, read_to_end};
+use raft_store::{
+    disk::{Disk, Work, read_to_end},
+    failpoint,
+};
 use tracing::warn;
 
 use crate::aside::aside;
@@ -72,6 +75,7 @@ fn write(disk: &dyn Disk, directory: &Path, told: Sha256) -> io::Result<()> {
     if disk.len(&new)?.is_some() {
         disk.remove(&new)?;
     }
+    failpoint::HOOKS_NOTE.pass()?;
     disk.create(&new)?.append(&told)?;
     disk.rename(&new, &path)
 }
