@@ -96,8 +96,10 @@ pub fn openraft_config(timings: &RaftTimings) -> Result<Config, InvalidTimings> 
         // A restarted leader stands for election like any other: it may have
         // been deposed while it was away.
         enable_leader_restore: Some(false),
-        // A wiped disk under an old id is refused, never caught up with.
-        allow_log_reversion: Some(false),
+        // A follower whose disk has lost the end of its log is sent it again.
+        // Otherwise openraft takes it for a bug and ends the leader, and then
+        // every next one. A wiped disk never comes so far: its node refuses it.
+        allow_log_reversion: Some(true),
         // The default of 200 ms is shorter than one flush on a slow disk.
         install_snapshot_timeout: 30_000,
         max_payload_entries: 256,
@@ -173,7 +175,7 @@ mod tests {
         );
         assert_eq!(config.enable_pre_vote, Some(true));
         assert_eq!(config.enable_leader_restore, Some(false));
-        assert_eq!(config.allow_log_reversion, Some(false));
+        assert_eq!(config.allow_log_reversion, Some(true));
         assert_eq!(config.install_snapshot_timeout, 30_000);
         assert_eq!(
             config.snapshot_policy,
