@@ -24,11 +24,16 @@ cluster *FILTER:
 failpoints TRIALS="8":
     ROUTER_HOSTS_FAILPOINTS={{TRIALS}} cargo test -p router-hosts --features failpoints --test cluster -- --nocapture failpoints::
 
-# What takes long, as root: many power cuts of stores and clusters, many kills. docs/reliability.md has the figures.
+# Trials of real clusters under real faults, as root: `just trials 42`, `just trials 20 "power cut"`.
+trials COUNT="28" FAULT="":
+    ROUTER_HOSTS_TRIALS={{COUNT}} ROUTER_HOSTS_FAULT={{quote(FAULT)}} cargo test -p router-hosts --test trials -- --nocapture
+
+# What takes long, as root: many power cuts of stores and clusters, many kills, many trials. docs/reliability.md has the figures.
 nightly: && (failpoints "87") soak
     ROUTER_HOSTS_REQUIRE_ROOT_TESTS=1 ROUTER_HOSTS_CUTS=120 cargo test -p raft-store --test power_cut -- --nocapture
     ROUTER_HOSTS_REQUIRE_ROOT_TESTS=1 ROUTER_HOSTS_CUTS=44 cargo test -p router-hosts --test cluster -- --nocapture power::
     ROUTER_HOSTS_KILLS=20 cargo test -p router-hosts --test cluster -- --nocapture kill::a_node_alone
+    ROUTER_HOSTS_REQUIRE_ROOT_TESTS=1 ROUTER_HOSTS_TRIALS=420 ROUTER_HOSTS_LEDGER=docs/reliability/ledger.csv cargo test -p router-hosts --test trials -- --nocapture
 
 # Load on a cluster for some minutes: memory and disk have to reach a plateau.
 soak PERIODS="18":

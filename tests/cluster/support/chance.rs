@@ -15,6 +15,11 @@ impl Chance {
         let seed = given.map_or_else(fresh, |seed| {
             seed.parse().expect("CLUSTER_SEED is a number")
         });
+        Self::from(seed)
+    }
+
+    /// From this seed.
+    pub(crate) fn from(seed: u64) -> Self {
         Self { seed, state: seed }
     }
 

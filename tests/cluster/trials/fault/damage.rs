@@ -1,0 +1,174 @@
+//! Files that are not what a node wrote: found out at its start, and refused or mended as `docs/reliability.md` says.
+
+use std::fs::{self, OpenOptions};
+use std::os::unix::fs::FileExt as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::Target::Follower;
+use super::{Evidence, Fault, Ongoing, SHORT, Scene, nothing};
+use crate::node::copy;
+use crate::world::run;
+
+pub(super) const FAULTS: &[Fault] = &[
+    Fault {
+        name: "wrong bit in a follower's log",
+        target: Follower,
+        lasts: SHORT,
+        prepare: nothing,
+        begin: |scene| {
+            harm(scene, &REFUSED, |data| {
+                flip(&newest(&data.join("raft/wal")))
+            })
+        },
+    },
+    Fault {
+        name: "end of a follower's log lost",
+        target: Follower,
+        lasts: SHORT,
+        prepare: nothing,
+        begin: |scene| {
+            harm(scene, &EITHER, |data| {
+                shorten(&newest(&data.join("raft/wal")))
+            })
+        },
+    },
+    Fault {
+        name: "wrong bit in a follower's state",
+        target: Follower,
+        lasts: SHORT,
+        prepare: nothing,
+        begin: |scene| harm(scene, &MENDED, |data| flip(&state(data))),
+    },
+    Fault {
+        name: "end of a follower's state lost",
+        target: Follower,
+        lasts: SHORT,
+        prepare: nothing,
+        begin: |scene| harm(scene, &MENDED, |data| shorten(&state(data))),
+    },
+    Fault {
+        name: "a follower's directory emptied",
+        target: Follower,
+        lasts: SHORT,
+        prepare: nothing,
+        begin: |scene| {
+            harm(scene, &WIPED, |data| {
+                fs::remove_dir_all(data).unwrap();
+                fs::create_dir(data).unwrap();
+            })
+        },
+    },
+];
+
+/// What a node has to do about it.
+struct Due {
+    /// The status with which it ends, if it may end.
+    status: Option<i32>,
+    /// In its last line.
+    words: &'static str,
+    /// Whether it may serve.
+    serves: bool,
+}
+
+const REFUSED: Due = Due {
+    status: Some(1),
+    words: "begin the whole cluster anew",
+    serves: false,
+};
+/// Unless something else on the disk has seen more, it looks like a write that was never finished.
+const EITHER: Due = Due {
+    serves: true,
+    ..REFUSED
+};
+const WIPED: Due = Due {
+    status: Some(64),
+    words: "lost its data",
+    serves: false,
+};
+const MENDED: Due = Due {
+    status: None,
+    words: "",
+    serves: true,
+};
+
+fn harm(scene: &mut Scene<'_>, due: &'static Due, change: fn(&Path)) -> Ongoing {
+    let number = scene.follower();
+    let node = scene.site.node(number);
+    node.kill();
+    let (data, whole) = (node.data(), node.machine.place("whole"));
+    copy(&data, &whole);
+    change(&data);
+    let from = node.log_length();
+    node.start();
+    Box::new(move |scene| {
+        let node = scene.site.node(number);
+        // What it refuses, it refuses before it serves; clients have been at work for a while.
+        let ended = match due.serves {
+            true if node.runs() => None,
+            _ => node.end_within(REFUSED_WITHIN),
+        };
+        let last = last_line(&node.log(from));
+        let evidence = match (ended, due.status) {
+            (None, _) if due.serves => Evidence::Seen(format!("n{number} goes on")),
+            (None, _) => Evidence::Wrong(format!("n{number} serves what was damaged")),
+            (Some(status), Some(due_status))
+                if status.code() == Some(due_status) && last.contains(due.words) =>
+            {
+                Evidence::Seen(format!("n{number} refused its directory"))
+            }
+            (Some(status), _) => Evidence::Wrong(format!("n{number} ended with {status}: {last}")),
+        };
+        if ended.is_some() || !due.serves {
+            // It has not run since, so its files may be put back.
+            node.kill();
+            fs::remove_dir_all(&data).unwrap();
+            fs::rename(&whole, &data).unwrap();
+            node.start();
+        } else {
+            fs::remove_dir_all(&whole).unwrap();
+        }
+        evidence
+    })
+}
+
+const REFUSED_WITHIN: Duration = Duration::from_secs(10);
+
+fn last_line(log: &str) -> String {
+    log.lines().last().unwrap_or_default().to_owned()
+}
+
+/// One wrong bit in the middle of what is used of a file.
+fn flip(path: &Path) {
+    let bytes = fs::read(path).unwrap();
+    let middle = used(&bytes) / 2;
+    let file = OpenOptions::new().write(true).open(path).unwrap();
+    let place = u64::try_from(middle).unwrap();
+    file.write_all_at(&[bytes[middle] ^ 0x10], place).unwrap();
+}
+
+/// The last third of what is used of a file is gone.
+fn shorten(path: &Path) {
+    let bytes = fs::read(path).unwrap();
+    let end = used(&bytes) * 2 / 3;
+    let file = OpenOptions::new().write(true).open(path).unwrap();
+    file.set_len(u64::try_from(end).unwrap()).unwrap();
+}
+
+/// sled has much room that it does not use.
+fn used(bytes: &[u8]) -> usize {
+    1 + bytes.iter().rposition(|byte| *byte != 0).unwrap_or(0)
+}
+
+fn state(data: &Path) -> PathBuf {
+    let state = data.join("raft/state");
+    let current = fs::read_to_string(state.join("CURRENT")).unwrap();
+    // What is in memory of a node that was killed may not be in its file yet.
+    run(&["sync", "--file-system", data.to_str().unwrap()]);
+    state.join(format!("sm.{}/db", current.trim()))
+}
+
+fn newest(dir: &Path) -> PathBuf {
+    let files = fs::read_dir(dir).unwrap().map(|file| file.unwrap().path());
+    files.max().unwrap()
+}
