@@ -28,6 +28,7 @@ mod chance;
 mod fault;
 mod ledger;
 mod load;
+mod logs;
 #[path = "../../../crates/raft-store/tests/power_cut/machine.rs"]
 #[expect(dead_code, reason = "a world has namespaces of its own")]
 mod machine;

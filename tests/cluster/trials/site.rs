@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use hosts::{Role, Timestamp};
@@ -19,7 +20,7 @@ use crate::until::until;
 /// The nodes, and the administrator's way to each of them. The network outlives it.
 pub(crate) struct Site {
     pub(crate) nodes: Vec<Node>,
-    pub(crate) talk: Talk,
+    pub(crate) talk: Arc<Talk>,
     pub(crate) cluster: u128,
     dir: PathBuf,
 }
@@ -86,12 +87,17 @@ impl Site {
         }
         let site = Self {
             nodes,
-            talk,
+            talk: Arc::new(talk),
             cluster: id.as_u128(),
             dir,
         };
         site.until_level();
         site
+    }
+
+    /// A place for what a test needs.
+    pub(crate) fn scratch(&self, name: &str) -> PathBuf {
+        self.dir.join(name)
     }
 
     /// A node by its number.

@@ -107,6 +107,13 @@ impl Talk {
         }
     }
 
+    /// The last entry that this node has applied, if it says so.
+    pub(crate) fn applied(&self, node: usize) -> Option<u64> {
+        let status = self.status(node).ok()?;
+        let own = status.nodes.iter().find(|status| status.id == node as u64);
+        own.map(|own| own.applied)
+    }
+
     /// All hosts as this node has them in a linearizable read.
     pub(crate) fn list(&self, node: usize) -> Result<Vec<Seen>, String> {
         let lines = Lines {

@@ -7,15 +7,13 @@ use std::time::{Duration, Instant};
 
 use hosts::View;
 use hosts::format::render::render;
-use oracle::{Answered, CommittedLog, History, Replay, Seen, Summary};
-use raft_store::disk::{RealDisk, Work};
-use raft_store::log::{Log, LogOptions};
+use oracle::{Answered, History, Seen, Summary};
 
 use crate::chance::Chance;
 use crate::fault::{Evidence, Fault, Scene};
 use crate::load::Load;
+use crate::logs::Logs;
 use crate::net::Network;
-use crate::node::copy;
 use crate::site::Site;
 use crate::watch::Watch;
 use crate::world::World;
@@ -26,6 +24,7 @@ pub(crate) struct Bench<'a> {
     pub(crate) network: &'a Arc<Network>,
     pub(crate) site: Site,
     pub(crate) watch: Watch,
+    logs: Logs,
     history: History,
     trials: u32,
 }
@@ -44,6 +43,8 @@ pub(crate) struct Outcome {
     pub(crate) unknown: usize,
     /// How often hosts files were looked at.
     pub(crate) looks: u64,
+    /// Whether the log of this cluster is not known any more.
+    pub(crate) unread: bool,
 }
 
 /// What it says.
@@ -72,10 +73,12 @@ const ENOUGH: usize = 20;
 
 impl<'a> Bench<'a> {
     pub(crate) fn new(world: &'a World, network: &'a Arc<Network>, site: Site) -> Self {
+        let scratch = site.scratch("log");
         Self {
             world,
             network,
             watch: Watch::start(&site),
+            logs: Logs::start(&site, scratch),
             site,
             history: History::default(),
             trials: 0,
@@ -137,7 +140,9 @@ impl<'a> Bench<'a> {
                 "only {count} changes were acknowledged after the fault"
             ));
         }
-        wrong.extend(self.check());
+        let checked = self.check();
+        let unread = checked.is_none();
+        wrong.extend(checked.unwrap_or_default());
         let sight = self.watch.sight();
         wrong.extend(sight.wrong);
         let (evidence, seen) = match evidence {
@@ -150,6 +155,8 @@ impl<'a> Bench<'a> {
         };
         let verdict = if !wrong.is_empty() {
             Verdict::Violated(wrong)
+        } else if unread {
+            Verdict::Inconclusive("a part of the log was thrown away before it was read".to_owned())
         } else if !seen {
             Verdict::Inconclusive(evidence.clone())
         } else if rate < RATE_MIN {
@@ -166,19 +173,20 @@ impl<'a> Bench<'a> {
             acknowledged: acknowledged.len(),
             unknown,
             looks: sight.looks,
+            unread,
         }
     }
 
-    /// All that has to be true when no fault is left. Returns what is not.
-    fn check(&self) -> Vec<String> {
+    /// All that has to be true when no fault is left. Returns what is not, or nothing when the log is not known.
+    fn check(&self) -> Option<Vec<String>> {
         let level = within(RECOVERED, || self.site.level());
         let last = match level {
             Ok(last) => last,
-            Err(seen) => return vec![format!("the nodes do not become level: {seen}")],
+            Err(seen) => return Some(vec![format!("the nodes do not become level: {seen}")]),
         };
-        let replay = match self.replay(last) {
-            Ok(replay) => replay,
-            Err(error) => return vec![error],
+        let replay = match self.logs.replay(last) {
+            Ok(replay) => replay?,
+            Err(error) => return Some(vec![error]),
         };
         let mut wrong = Vec::new();
         match oracle::check(&self.history, &replay, last) {
@@ -220,40 +228,19 @@ impl<'a> Bench<'a> {
                 ));
             }
         }
-        wrong
+        Some(wrong)
     }
 
     /// What a checker that knows nothing of the log thinks of all that clients were ever told. Returns the names whose
     /// history has no explanation, and how many it could not decide in time.
     pub(crate) fn second_opinion(&self) -> (Vec<String>, usize) {
-        let replay = self.site.level().and_then(|last| self.replay(last));
-        let Ok(replay) = replay else {
+        let replay = self.site.level().and_then(|last| self.logs.replay(last));
+        let Ok(Some(replay)) = replay else {
             // The last trial has said so.
             return (Vec::new(), 0);
         };
         let opinion = oracle::second_opinion(&self.history, &replay, OPINION);
         (opinion.illegal, opinion.undecided.len())
-    }
-
-    /// The log as every node has it, read by the store's own reader from copies of their directories.
-    fn replay(&self, last: u64) -> Result<Replay, String> {
-        let mut log = CommittedLog::default();
-        for node in &self.site.nodes {
-            let copied = self.world.room.join("copied-log");
-            if copied.exists() {
-                fs::remove_dir_all(&copied).unwrap();
-            }
-            copy(&node.data().join("raft/wal"), &copied);
-            let identity = (self.site.cluster, u64::try_from(node.number).unwrap());
-            let disk = Arc::new(RealDisk);
-            let opened = Log::open(disk, &copied, identity, LogOptions::default(), Work::Inline);
-            let opened = opened.map_err(|error| format!("{}: {error}", node.name()))?;
-            let first = opened.state().purged.map_or(1, |purged| purged.index + 1);
-            let entries = opened.read(first..last + 1, None);
-            let entries = entries.map_err(|error| format!("{}: {error}", node.name()))?;
-            log.take(entries).map_err(|error| error.to_string())?;
-        }
-        Replay::of(&log).map_err(|error| error.to_string())
     }
 
     /// What a person needs to find the cause.
