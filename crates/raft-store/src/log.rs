@@ -38,6 +38,7 @@ mod replay;
 mod rules;
 mod scan;
 mod tail;
+mod witness;
 mod writer;
 
 pub use failure::{Indexes, LogFailure};
@@ -200,7 +201,8 @@ impl Log {
         })
     }
 
-    /// Promises a vote. Durable when it returns.
+    /// Promises a vote. Durable when it returns, in two files: a lost end of
+    /// the log must not hide it.
     pub async fn save_vote(&self, vote: Vote) -> io::Result<()> {
         self.until_durable(|state| change(state, &Record::Vote(vote), What::Vote(vote)))
             .await

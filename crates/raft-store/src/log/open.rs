@@ -8,7 +8,7 @@
 
 use std::{
     collections::BTreeMap,
-    io,
+    fmt, io,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -21,9 +21,11 @@ use super::{
     replay::Replay,
     rules::BrokenRule,
     scan::Scan,
+    witness::{self, Testimony},
     writer::{self, Segment, Writer, segment_path},
 };
 use crate::disk::Disk;
+use crate::position::Vote;
 
 /// Why the log cannot be opened. Nothing was changed on the disk.
 #[derive(Debug, thiserror::Error)]
@@ -67,6 +69,19 @@ pub enum OpenLogError {
         indexes: Indexes,
         /// What is wrong.
         damage: Damage,
+    },
+    /// The log ends before the newest vote.
+    #[error(
+        "the log in {dir} has lost its end: {} has {witnessed}, and the log {}. {}",
+        witness::path(dir).display(), Known(known), REMEDY
+    )]
+    VoteLost {
+        /// The directory of the log.
+        dir: PathBuf,
+        /// The vote that was durable.
+        witnessed: Vote,
+        /// The newest vote in the log.
+        known: Option<Vote>,
     },
     /// The log of another node.
     #[error(
@@ -168,6 +183,26 @@ pub(super) fn open(
         current,
         ..
     } = scan;
+    let vote = replay.standing.vote;
+    let testimony = witness::read(disk.as_ref(), dir, identity);
+    let testimony = testimony.map_err(failed("read the second copy of the vote in"))?;
+    match testimony {
+        Testimony::Foreign(found) => {
+            return Err(OpenLogError::Identity {
+                path: witness::path(dir),
+                found,
+                expected: identity,
+            });
+        }
+        Testimony::Vote(witnessed) if forgets(vote, witnessed) => {
+            return Err(OpenLogError::VoteLost {
+                dir: dir.to_path_buf(),
+                witnessed,
+                known: vote,
+            });
+        }
+        Testimony::Vote(_) | Testimony::None => {}
+    }
     let current = match current {
         Some(current) => current,
         None if options.must_exist => {
@@ -186,6 +221,13 @@ pub(super) fn open(
         }
     };
     disk.sync_dir(dir).map_err(failed("flush the names in"))?;
+    if let Some(vote) = vote
+        && testimony != Testimony::Vote(vote)
+    {
+        // Nobody was told of it yet, or the copy is lost: the log has it.
+        witness::write(disk.as_ref(), dir, identity, vote)
+            .map_err(failed("write the second copy of the vote in"))?;
+    }
     segments.insert(
         current.sequence,
         Segment {
@@ -207,6 +249,23 @@ pub(super) fn open(
         segments,
         writer,
     })
+}
+
+/// Whether a log that knows this vote has forgotten the witnessed one.
+fn forgets(known: Option<Vote>, witnessed: Vote) -> bool {
+    known.is_none_or(|known| known != witnessed && !known.may_follow(&witnessed))
+}
+
+/// What a log knows of votes, as the end of a sentence.
+struct Known<'a>(&'a Option<Vote>);
+
+impl fmt::Display for Known<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(vote) => write!(f, "ends at {vote}"),
+            None => f.write_str("has no vote"),
+        }
+    }
 }
 
 /// The number of the segment with this file name.

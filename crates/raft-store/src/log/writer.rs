@@ -27,9 +27,11 @@ use super::{
     format::{HEADER_BYTES, Header, Record, Standing},
     index::Stored,
     queue::{Job, What},
+    witness,
 };
 use crate::disk::{Disk, DiskFile};
 use crate::failpoint::{self, Site};
+use crate::position::Vote;
 
 /// How much is encoded before it is given to the disk.
 const BUFFER_BYTES: usize = 1 << 20;
@@ -207,7 +209,24 @@ impl Writer {
                 What::Flush => {}
             }
         }
-        self.flush()
+        self.flush()?;
+        let voted = jobs.iter().any(|job| matches!(job.what, What::Vote(_)));
+        match self.standing.vote.filter(|_| voted) {
+            Some(vote) => self.testify(vote),
+            None => Ok(()),
+        }
+    }
+
+    /// Has the witness say the same before anybody is told of the vote.
+    fn testify(&self, vote: Vote) -> Result<(), LogFailure> {
+        let written = witness::write(self.disk.as_ref(), &self.dir, self.identity, vote);
+        written.map_err(|cause| LogFailure::Disk {
+            doing: "write",
+            path: witness::path(&self.dir),
+            offset: 0,
+            indexes: Indexes::default(),
+            cause: Arc::new(cause),
+        })
     }
 
     /// Marks the last group as flushed, if it is not marked yet.
