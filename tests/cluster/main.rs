@@ -12,6 +12,7 @@
     reason = "tests"
 )]
 
+mod assertion;
 mod certificates;
 mod chaos;
 mod damage;

@@ -115,6 +115,8 @@ pub(crate) enum Command {
     Config(Config),
     /// Load on a cluster, and what it does under it
     Bench(Box<crate::commands::bench::BenchArgs>),
+    /// What a test wants to be true of a cluster, with an exit status
+    Assert(crate::commands::assert::AssertArgs),
     /// Completion for a shell, on standard output
     #[command(
         after_help = "Example:\n  router-hosts completion bash > ~/.local/share/bash-completion/completions/router-hosts"

@@ -1,5 +1,6 @@
 //! The commands: from arguments to calls, and from answers to reports.
 
+pub(crate) mod assert;
 pub(crate) mod bench;
 #[cfg(feature = "node")]
 pub(crate) mod chaos;
@@ -37,6 +38,7 @@ pub(crate) fn run(Cli { global, command }: Cli) -> ExitCode {
         Command::Dev(args) => dev::run(&global, args),
         #[cfg(feature = "node")]
         Command::Chaos(args) => chaos::run(&global, args),
+        Command::Assert(args) => assert::run(&global, args),
         Command::Bench(args) => bench::run(&global, *args),
         Command::Completion { shell } => {
             ended(&Output::new(&global, global.format), completion::run(shell))

@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod assertion;
 mod bench;
 mod chance;
 #[cfg(feature = "node")]
@@ -16,6 +17,7 @@ mod config;
 mod dev;
 mod exit;
 mod output;
+mod replace;
 
 use args::{Cli, unreadable};
 use clap::{ColorChoice, CommandFactory as _, FromArgMatches as _};

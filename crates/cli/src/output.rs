@@ -3,6 +3,7 @@
 //! A report can be a table, JSON or CSV. JSON is stable and complete; a table
 //! fits the terminal, and in a pipe nothing of it is cut.
 
+mod asserted;
 mod bench;
 mod change;
 #[cfg(feature = "node")]
@@ -15,6 +16,7 @@ mod import;
 mod status;
 mod table;
 
+pub(crate) use asserted::Asserted;
 pub(crate) use bench::{
     BenchError, BenchReport, Cleaned, DiskReport, Ended, Latency, Lost, Verified,
 };

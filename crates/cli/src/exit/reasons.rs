@@ -340,6 +340,16 @@ pub(crate) const ACKED: Row = row(
     Exit::Failed,
     "see that there is room for the file of --acked",
 );
+pub(crate) const ASSERTION: Row = row(
+    "ASSERTION",
+    Exit::Failed,
+    "`router-hosts cluster status` shows what each node has",
+);
+pub(crate) const JUNIT_FOREIGN: Row = row(
+    "JUNIT",
+    Exit::Usage,
+    "name a new file with --junit, or one that an assertion has begun",
+);
 pub(crate) const DISK: Row = row(
     "DISK",
     Exit::Failed,

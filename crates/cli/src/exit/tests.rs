@@ -117,6 +117,8 @@ const OWN: &[(Row, &str, u8, &str)] = &[
     (r::NOT_CLEANED, "UNAVAILABLE", 5, "again"),
     (r::LOST_WRITES, "LOST_WRITES", 1, "deleted"),
     (r::ACKED, "ACKED", 1, "--acked"),
+    (r::ASSERTION, "ASSERTION", 1, "cluster status"),
+    (r::JUNIT_FOREIGN, "JUNIT", 2, "--junit"),
     (r::DISK, "DISK", 1, "--dir"),
 ];
 
