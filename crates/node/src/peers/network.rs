@@ -102,14 +102,20 @@ impl RaftNetworkV2<TypeConfig> for Connection {
 
     fn stream_append<'s, S>(
         &'s mut self,
-        requests: S,
+        mut requests: S,
         option: RPCOption,
     ) -> BoxFuture<'s, Rpc<BoxStream<'s, Rpc<StreamAppendResult<TypeConfig>>>>>
     where
         S: Stream<Item = AppendEntriesRequest> + Send + Unpin + 'static,
     {
         Box::pin(async move {
-            let appends = self.appends(&option).await?;
+            // openraft rests after a failure when it is asked for the first request. Who did not ask before it fails
+            // again would call a node that is gone without any rest.
+            let Some(first) = requests.next().await else {
+                return Ok(stream::empty().boxed());
+            };
+            let mut appends = self.appends(&option).await?;
+            appends.send(&first)?;
             let session = Session {
                 connection: self,
                 appends,

@@ -1,7 +1,7 @@
 //! What nodes say to each other: only to the right one, of the right cluster,
 //! and only once that one belongs to it.
 
-use crate::support::{Cluster, Hosts, crowd, crowded, listed, reason, until};
+use crate::support::{Cluster, Hosts, added, address, crowd, crowded, listed, reason, until};
 use bytes::Bytes;
 use futures::TryStreamExt as _;
 use hosts::{Address, Command, ConflictMode, Hostname, NewHost};
@@ -16,6 +16,7 @@ use raft_store::{
         encode_append_entries_request, encode_command,
     },
 };
+use std::time::{Duration, Instant};
 use tonic::{Code, Response, Status, transport::Channel};
 
 type PeerClient = PeerServiceClient<Channel>;
@@ -106,6 +107,30 @@ async fn an_empty_node_does_not_speak_raft() {
         answer.unwrap_err().code(),
         Code::InvalidArgument,
         "it reads the message now"
+    );
+    cluster.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_is_gone_is_called_with_rests_in_between() {
+    let mut cluster = Cluster::of(3).await;
+    let (leader, gone) = (cluster.leader().await, cluster.followers().await[0]);
+    cluster.stop(gone).await.unwrap();
+    let mut editor = cluster.editor(leader);
+    let before = cluster.wire.refused(&address(gone));
+    let began = Instant::now();
+    for number in 0_u8.. {
+        added(&mut editor, &format!("10.0.0.{number}"), "nas.lan").await;
+        if began.elapsed() > Duration::from_secs(1) {
+            break;
+        }
+    }
+    let calls = cluster.wire.refused(&address(gone)) - before;
+    let seconds = began.elapsed().as_secs_f64();
+    // Ten heartbeats a second from the leader, and some questions of both how it is.
+    assert!(
+        f64::from(calls) < 50.0 * seconds,
+        "{calls} calls in {seconds} s"
     );
     cluster.end().await;
 }

@@ -18,6 +18,8 @@ use tokio::{
 /// All addresses there are.
 pub(crate) struct Wire {
     doors: Mutex<BTreeMap<String, mpsc::Sender<Io>>>,
+    /// How often nobody was at an address.
+    refused: Mutex<BTreeMap<String, u32>>,
     cut_off: watch::Sender<BTreeSet<String>>,
     pumps: Mutex<JoinSet<()>>,
 }
@@ -39,6 +41,7 @@ impl Wire {
     pub(crate) fn new() -> Arc<Self> {
         Arc::new(Self {
             doors: Mutex::default(),
+            refused: Mutex::default(),
             cut_off: watch::Sender::default(),
             pumps: Mutex::default(),
         })
@@ -65,8 +68,22 @@ impl Wire {
         });
     }
 
+    /// How often nobody was at `address`.
+    pub(crate) fn refused(&self, address: &str) -> u32 {
+        let refused = self.refused.lock().unwrap();
+        refused.get(address).copied().unwrap_or(0)
+    }
+
     fn connect(&self, from: Option<&str>, to: &str) -> io::Result<Io> {
-        let refused = || io::Error::from(io::ErrorKind::ConnectionRefused);
+        let refused = || {
+            *self
+                .refused
+                .lock()
+                .unwrap()
+                .entry(to.to_owned())
+                .or_insert(0) += 1;
+            io::Error::from(io::ErrorKind::ConnectionRefused)
+        };
         let door = self.doors.lock().unwrap().get(to).cloned();
         let door = door.ok_or_else(refused)?;
         let ((near, near_pump), (far_pump, far)) = (duplex(PIPE_BYTES), duplex(PIPE_BYTES));
