@@ -1,8 +1,13 @@
 //! The faults that `chaos` has for people who test with us, each seen to happen, and seen to be over when it is healed.
 
+use std::io::{BufRead as _, BufReader};
+use std::process::Stdio;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-use crate::support::{Cluster, Ended, Writers, until};
+use crate::support::{Cluster, Ended, Writers, binary, output_within, until};
 
 /// The faults of an answer, as `FAULT FROM TO`.
 fn faults(answer: &Value) -> Vec<String> {
@@ -272,4 +277,66 @@ fn what_means_no_link_is_refused() {
             .chaos("partition", &words)
             .refused(2, "INVALID_ARGUMENT");
     }
+}
+
+#[test]
+fn a_run_has_the_faults_of_its_plan_sees_each_and_leaves_nothing_behind() {
+    let plan = || {
+        let words = [
+            "--format", "json", "chaos", "run", "--seed", "11", "--for", "30s", "--plan",
+        ];
+        Ended::of(output_within(&mut binary(words), Duration::from_secs(60))).json()
+    };
+    let planned = plan();
+    assert_eq!(planned, plan(), "the same seed");
+    let cluster = Cluster::under_chaos(3);
+    cluster.via_any().add("nas.lan", "10.0.0.1");
+    let ran = chaos(&cluster, "run", &["--seed", "11", "--for", "30s"]);
+    assert_eq!(ran["passed"], true, "{ran}");
+    let faults = |of: &Value| -> Vec<_> {
+        let faults = of["faults"].as_array().unwrap().iter();
+        faults
+            .map(|fault| ["fault", "detail", "on"].map(|key| fault[key].clone()))
+            .collect()
+    };
+    assert_eq!(faults(&ran), faults(&planned));
+    assert!(faults(&ran).len() >= 2, "{ran}");
+    for fault in ran["faults"].as_array().unwrap() {
+        assert!(fault["seen"].is_string(), "{fault}");
+    }
+    assert!(
+        ran["writes"]["acknowledged"].as_u64().unwrap() > 10,
+        "{ran}"
+    );
+    let status = chaos(&cluster, "status", &[]);
+    assert_eq!(status["faults"], Value::Array(Vec::new()));
+    let left = cluster.via_any().list("linearizable");
+    assert_eq!(left, [("nas.lan".to_owned(), "10.0.0.1".to_owned())]);
+
+    // Where something is in force already, nothing is begun.
+    chaos(&cluster, "pause", &["follower"]);
+    let words = ["--seed".to_owned(), "1".to_owned()];
+    cluster.chaos("run", &words).refused(3, "CHAOS_IN_FORCE");
+}
+
+#[test]
+fn a_run_that_is_interrupted_heals_what_it_did() {
+    let cluster = Cluster::under_chaos(3);
+    let mut child = binary(["chaos", "run", "--seed", "7", "--dir"])
+        .arg(cluster.dir())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let first = lines.next().unwrap().unwrap();
+    assert!(first.starts_with("chaos: "), "{first}");
+    assert!(!faults(&chaos(&cluster, "status", &[])).is_empty());
+    let id = i32::try_from(child.id()).unwrap();
+    kill_process(Pid::from_raw(id).unwrap(), Signal::INT).unwrap();
+    let status = child.wait().unwrap();
+    let said: Vec<_> = lines.map(Result::unwrap).collect();
+    assert_eq!(status.code(), Some(130), "{said:?}");
+    assert_eq!(faults(&chaos(&cluster, "status", &[])), [""; 0]);
+    cluster.until_healthy();
 }

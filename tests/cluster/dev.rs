@@ -45,6 +45,30 @@ fn the_example_loses_its_leader_and_ends_with_equal_files() {
 }
 
 #[test]
+fn the_example_of_chaos_ends_with_a_report_in_which_everything_holds() {
+    let place = tempfile::tempdir().unwrap();
+    let report = place.path().join("report.xml");
+    let report = report.to_str().unwrap();
+    let ended = dev(&["--chaos", "--run", "sh", "examples/chaos.sh", report]);
+    assert_eq!(ended.status, 0, "{ended:?}");
+    for step in [
+        "== cut the leader off",
+        "== kill a follower",
+        "== heal everything",
+        "== what has to be true now",
+        "faults: passed",
+    ] {
+        assert!(ended.stdout.contains(step), "{step}: {ended:?}");
+    }
+    let xml = std::fs::read_to_string(report).unwrap();
+    assert_eq!(xml.matches("<testcase ").count(), 4, "{xml}");
+    assert!(
+        !xml.contains("<failure") && !xml.contains("<error"),
+        "{xml}"
+    );
+}
+
+#[test]
 fn a_command_that_fails_gives_dev_its_status() {
     let ended = dev(&["--nodes", "1", "--run", "sh", "-c", "exit 9"]);
     assert_eq!(ended.status, 9, "{ended:?}");

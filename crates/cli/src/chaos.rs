@@ -1,5 +1,13 @@
 //! What a running `dev` is asked by `chaos`, and a run of faults that come and go by a plan.
 
+mod plan;
+mod probe;
+mod run;
+
+pub(crate) use plan::{LENGTH_MIN, Step, draw};
+pub(crate) use probe::Writes;
+pub(crate) use run::run;
+
 use crate::dev::control::{self, Answer, Refused, RefusedKind, Request, Told};
 use crate::dev::layout::Layout;
 use crate::exit::{Failure, chain, reasons};

@@ -16,7 +16,7 @@ mod fault;
 mod home;
 pub(crate) mod layout;
 mod leftovers;
-mod links;
+pub(crate) mod links;
 mod log;
 mod nodes;
 mod obstacles;

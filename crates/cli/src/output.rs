@@ -8,6 +8,8 @@ mod bench;
 mod change;
 #[cfg(feature = "node")]
 mod chaos;
+#[cfg(feature = "node")]
+mod chaos_run;
 mod config;
 #[cfg(feature = "node")]
 mod dev;
@@ -23,6 +25,8 @@ pub(crate) use bench::{
 pub(crate) use change::{Changed, Deleted, Done, Outcome};
 #[cfg(feature = "node")]
 pub(crate) use chaos::{Acted, FaultReport, NodeReport};
+#[cfg(feature = "node")]
+pub(crate) use chaos_run::{ChaosFault, ChaosPlan, ChaosRun};
 pub(crate) use config::{Checked, Shown};
 #[cfg(feature = "node")]
 pub(crate) use dev::{Copies, Copy, Known, Overview, Seen};

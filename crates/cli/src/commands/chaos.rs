@@ -3,12 +3,14 @@
 use super::{ended, in_one_thread, output, settings};
 use crate::args::{Global, some_time};
 use crate::chaos;
+use crate::client::interrupt;
+use crate::config::Settings;
 use crate::dev::choose::Verb;
 use crate::dev::control::{LinkFault, Obstacle, Request, Told, Way};
-use crate::exit::Failure;
-use crate::output::{Acted, Output};
+use crate::exit::{Failure, chain, reasons};
+use crate::output::{Acted, ChaosPlan, Output};
 use clap::{Args, Subcommand, ValueEnum};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -24,7 +26,8 @@ Examples:
   router-hosts chaos partition leader
   router-hosts chaos delay all --by 50ms --jitter 20ms
   router-hosts chaos status -f json
-  router-hosts chaos heal")]
+  router-hosts chaos heal
+  router-hosts chaos run --seed 7 --for 60s")]
 pub(crate) struct ChaosArgs {
     /// The directory of the running `dev` [env: ROUTER_HOSTS_DEV]
     #[arg(long, global = true)]
@@ -124,6 +127,30 @@ Example:
         #[arg(value_name = "NODE")]
         nodes: Vec<String>,
     },
+    /// Faults that come and go by a plan, which is drawn from a seed
+    #[command(after_help = "\
+The plan has one fault at a time, each healed before the next one, on `leader` or `follower` as they
+are then; the same seed and length are the same plan on every cluster, and a longer run begins as a
+shorter one does. While it runs, one host of its own is changed all the time, through any node, and
+taken away at the end. Everything is healed at the end, also after Ctrl-C.
+
+Exit status: 0 every fault was seen to happen, the cluster is converged again and no acknowledged
+write of its own is lost; 1 it is not so, and the report says what; 3 a fault is in force already.
+
+Examples:
+  router-hosts chaos run --seed 7 --plan
+  router-hosts chaos run --seed 7 --for 60s -f json")]
+    Run {
+        /// What the plan is drawn from [default: another one every time; it is in the report]
+        #[arg(long)]
+        seed: Option<u64>,
+        /// How long, 12s at least
+        #[arg(long = "for", value_name = "DURATION", default_value = "60s", value_parser = length)]
+        time: Duration,
+        /// Only show the plan; no cluster is needed
+        #[arg(long)]
+        plan: bool,
+    },
     /// What the nodes do, and which faults are in force
     #[command(after_help = "Example:\n  router-hosts chaos status -f json")]
     Status,
@@ -156,6 +183,20 @@ enum OneWay {
     /// What is sent to them does not arrive
     In,
 }
+
+/// As long as a plan that has a fault.
+fn length(text: &str) -> Result<Duration, String> {
+    match some_time(text)? {
+        time if time < chaos::LENGTH_MIN => {
+            Err("12s is the least: a fault, and time to recover".to_owned())
+        }
+        time if time > LENGTH_MAX => Err("24h is the most".to_owned()),
+        time => Ok(time),
+    }
+}
+
+/// Some ten thousand faults; the plan of a run is in memory.
+const LENGTH_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// A duration that waiting for makes sense.
 fn delay(text: &str) -> Result<Duration, String> {
@@ -198,16 +239,58 @@ pub(super) fn run(global: &Global, args: ChaosArgs) -> ExitCode {
 
 async fn act(args: ChaosArgs, output: &Output) -> Result<(), Failure> {
     let ChaosArgs { dir, fault } = args;
+    let fault = match fault {
+        Fault::Run { seed, time, plan } => {
+            let seed = seed.map_or_else(any_seed, Ok)?;
+            if plan {
+                let steps = chaos::draw(seed, time);
+                return output.report(&ChaosPlan::of(seed, time, &steps));
+            }
+            return run_plan(&chaos::directory(dir)?, seed, time, output).await;
+        }
+        fault => fault,
+    };
     let dir = chaos::directory(dir)?;
     let (word, request) = fault.request()?;
     let done = (request.verb != Verb::Status).then(|| request.verb.done());
-    let Told { nodes, faults } = chaos::told(&dir, &request).await?;
+    let Told { nodes, faults, .. } = chaos::told(&dir, &request).await?;
     output.report(&Acted {
         verb: word,
         done,
         nodes,
         faults,
     })
+}
+
+/// Runs a plan, and says how that ended.
+async fn run_plan(dir: &Path, seed: u64, time: Duration, output: &Output) -> Result<(), Failure> {
+    interrupt::listen();
+    let flags = Global {
+        config: Some(dir.join("client.toml")),
+        ..Global::default()
+    };
+    // The environment may be about another cluster than the one of `dir`.
+    let settings = Settings::load(&flags, &|_| None)
+        .map_err(|error| Failure::of(reasons::CONFIG, chain(&error)))?;
+    let ran = chaos::run(dir, &settings, seed, time, output).await?;
+    output.report(&ran)?;
+    match ran.problems.as_slice() {
+        [] => Ok(()),
+        [only] => Err(Failure::of(reasons::CHAOS_RUN, only)),
+        [first, rest @ ..] => Err(Failure::of(
+            reasons::CHAOS_RUN,
+            format!("{first}; and {} more", rest.len()),
+        )),
+    }
+}
+
+/// One that is easy to type again.
+fn any_seed() -> Result<u64, Failure> {
+    let mut bits = [0; 4];
+    getrandom::fill(&mut bits).map_err(|cause| {
+        Failure::usage(format!("cannot draw a seed, name one with --seed: {cause}"))
+    })?;
+    Ok(u32::from_be_bytes(bits).into())
 }
 
 impl Fault {
@@ -221,7 +304,8 @@ impl Fault {
             Self::DiskFull(Of { nodes }) => ("disk-full", Request::of(Verb::DiskFull, nodes)),
             Self::HookFail(Of { nodes }) => ("hook-fail", Request::of(Verb::HookFail, nodes)),
             Self::Heal { nodes } => ("heal", Request::of(Verb::Heal, nodes)),
-            Self::Status => ("status", Request::of(Verb::Status, Vec::new())),
+            // A run is no request of its own.
+            Self::Status | Self::Run { .. } => ("status", Request::of(Verb::Status, Vec::new())),
             Self::Partition(links) => (
                 "partition",
                 links.request(Verb::Partition, Obstacle::Cut, 0),
@@ -308,6 +392,15 @@ mod tests {
             "%",
         ] {
             assert!(probability(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_run_is_long_enough_for_a_fault() {
+        assert_eq!(length("12s"), Ok(Duration::from_secs(12)));
+        assert_eq!(length("1h"), Ok(Duration::from_secs(3600)));
+        for text in ["11s", "25h", "0s", "long"] {
+            assert!(length(text).is_err(), "{text}");
         }
     }
 

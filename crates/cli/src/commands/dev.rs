@@ -17,6 +17,7 @@ Examples:
   router-hosts dev --import examples/home.hosts --once
   router-hosts dev --dir lab --import home.hosts
   router-hosts dev --nodes 5 --run sh examples/failover.sh
+  router-hosts dev --chaos --run sh examples/chaos.sh
 
 A command that is run finds ROUTER_HOSTS_CONFIG, ROUTER_HOSTS_DEV and this
 program in its environment; its exit status is the one of `dev`.

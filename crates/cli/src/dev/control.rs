@@ -101,6 +101,8 @@ pub(crate) struct Told {
     pub(crate) nodes: Vec<NodeReport>,
     /// What is in force now; for `heal`, what was until now.
     pub(crate) faults: Vec<FaultReport>,
+    /// Whether links, disks and hooks can be reached.
+    pub(crate) chaos: bool,
 }
 
 /// Why not.
@@ -299,6 +301,7 @@ mod tests {
                 pid: None,
             }],
             faults: Vec::new(),
+            chaos: false,
         })
     }
 

@@ -99,6 +99,7 @@ impl Crew {
         Ok(Told {
             nodes: reports.collect(),
             faults,
+            chaos: self.links.is_some(),
         })
     }
 

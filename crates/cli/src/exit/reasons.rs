@@ -417,6 +417,16 @@ mod local {
         Exit::Usage,
         "start it again as `router-hosts dev --chaos`; kill, restart, pause, resume and heal work without",
     );
+    pub(crate) const CHAOS_IN_FORCE: Row = row(
+        "CHAOS_IN_FORCE",
+        Exit::Conflict,
+        "end it with `router-hosts chaos heal`",
+    );
+    pub(crate) const CHAOS_RUN: Row = row(
+        "CHAOS_RUN",
+        Exit::Failed,
+        "the report says what; the same --seed has the same faults again",
+    );
     pub(crate) const LINKS: Row = row(
         "LINKS",
         Exit::Failed,

@@ -137,6 +137,8 @@ const LOCAL: &[(Row, &str, u8, &str)] = &[
     (r::CHAOS_NO_LEADER, "NO_LEADER", 5, "chaos status"),
     (r::CHAOS, "CHAOS", 1, "chaos status"),
     (r::NO_CHAOS, "NO_CHAOS", 2, "--chaos"),
+    (r::CHAOS_IN_FORCE, "CHAOS_IN_FORCE", 3, "chaos heal"),
+    (r::CHAOS_RUN, "CHAOS_RUN", 1, "--seed"),
     (r::LINKS, "LINKS", 1, "ulimit"),
     (r::DIRECTORY, "DIRECTORY", 1, "--dir"),
     (r::DIRECTORY_FOREIGN, "DIRECTORY", 2, "--dir"),
