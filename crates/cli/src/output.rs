@@ -115,7 +115,15 @@ impl Output {
 
     /// Writes a report to standard output.
     pub(crate) fn report(&self, report: &impl Report) -> Result<(), Failure> {
-        written(io::stdout().lock().write_all(self.text(report).as_bytes()))
+        let out = io::stdout().lock();
+        written(match self.format {
+            // It may be long, and need not be in memory as a whole.
+            Format::Json => write_json(report, out),
+            Format::Table | Format::Csv => {
+                let mut out = out;
+                out.write_all(self.text(report).as_bytes())
+            }
+        })
     }
 
     /// A report as it would be written.
@@ -223,6 +231,17 @@ fn terminal_width() -> Option<u16> {
 fn json(report: &impl Report) -> String {
     as_json(serde_json::to_string_pretty(report))
 }
+
+/// The same, piece by piece.
+fn write_json(report: &impl Report, out: impl io::Write) -> io::Result<()> {
+    let mut out = io::BufWriter::with_capacity(WRITE_BYTES, out);
+    serde_json::to_writer_pretty(&mut out, report)?;
+    out.write_all(b"\n")?;
+    out.flush()
+}
+
+/// What is written at once: what a pipe holds.
+const WRITE_BYTES: usize = 64 * 1024;
 
 /// Reports have string keys and no part that can fail: there is always a text.
 fn as_json(text: serde_json::Result<String>) -> String {

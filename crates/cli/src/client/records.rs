@@ -130,31 +130,29 @@ impl Client {
         &mut self,
         listing: &Listing,
     ) -> Result<Answer<Vec<Host>>, Failure> {
-        let entries = self
-            .read(
-                "list hosts",
-                self.limit(STREAM),
-                async |channel, attempt| {
-                    let Listing {
-                        filter,
-                        limit,
-                        offset,
-                        consistency,
-                    } = listing.clone();
-                    let message = v1::ListHostsRequest {
-                        filter,
-                        limit,
-                        offset,
-                        consistency: consistency.to_wire(),
-                    };
-                    let answer = service(channel)
-                        .list_hosts(request(message, None, attempt)?)
-                        .await?;
-                    collect(answer, |v1::ListHostsResponse { entry }| entry).await
-                },
-            )
-            .await?;
-        many(entries)
+        self.read(
+            "list hosts",
+            self.limit(STREAM),
+            async |channel, attempt| {
+                let Listing {
+                    filter,
+                    limit,
+                    offset,
+                    consistency,
+                } = listing.clone();
+                let message = v1::ListHostsRequest {
+                    filter,
+                    limit,
+                    offset,
+                    consistency: consistency.to_wire(),
+                };
+                let answer = service(channel)
+                    .list_hosts(request(message, None, attempt)?)
+                    .await?;
+                many(answer, |v1::ListHostsResponse { entry }| entry).await
+            },
+        )
+        .await?
     }
 
     /// Hosts that match a query, in the order of the list.
@@ -163,23 +161,21 @@ impl Client {
         query: &str,
         consistency: Consistency,
     ) -> Result<Answer<Vec<Host>>, Failure> {
-        let entries = self
-            .read(
-                "search for hosts",
-                self.limit(STREAM),
-                async |channel, attempt| {
-                    let message = v1::SearchHostsRequest {
-                        query: query.to_owned(),
-                        consistency: consistency.to_wire(),
-                    };
-                    let answer = service(channel)
-                        .search_hosts(request(message, None, attempt)?)
-                        .await?;
-                    collect(answer, |v1::SearchHostsResponse { entry }| entry).await
-                },
-            )
-            .await?;
-        many(entries)
+        self.read(
+            "search for hosts",
+            self.limit(STREAM),
+            async |channel, attempt| {
+                let message = v1::SearchHostsRequest {
+                    query: query.to_owned(),
+                    consistency: consistency.to_wire(),
+                };
+                let answer = service(channel)
+                    .search_hosts(request(message, None, attempt)?)
+                    .await?;
+                many(answer, |v1::SearchHostsResponse { entry }| entry).await
+            },
+        )
+        .await?
     }
 
     /// All hosts as a file.
@@ -231,19 +227,30 @@ fn one<M>(
     })
 }
 
-fn many(
-    (metadata, entries): (MetadataMap, Vec<Option<v1::HostEntry>>),
-) -> Result<Answer<Vec<Host>>, Failure> {
-    let hosts = entries
-        .into_iter()
-        .map(|entry| {
-            let entry = entry.ok_or_else(|| malformed("it has no entry"))?;
-            Host::try_from(entry).map_err(|fault| unreadable(&fault))
-        })
-        .collect::<Result<_, _>>()?;
-    Ok(Answer {
-        value: hosts,
-        revision: revision_of(&metadata),
+/// The hosts of a stream, each read as it comes: in their messages they take
+/// several times the memory.
+async fn many<M>(
+    answer: Response<Streaming<M>>,
+    entry: impl Fn(M) -> Option<v1::HostEntry>,
+) -> Result<Result<Answer<Vec<Host>>, Failure>, Status> {
+    let mut hosts = Vec::new();
+    let mut fault = None;
+    let metadata = each(answer, |message| {
+        let host = entry(message)
+            .ok_or_else(|| malformed("it has no entry"))
+            .and_then(|entry| Host::try_from(entry).map_err(|fault| unreadable(&fault)));
+        match host {
+            Ok(host) => hosts.push(host),
+            Err(failure) => fault = fault.take().or(Some(failure)),
+        }
+    })
+    .await?;
+    Ok(match fault {
+        Some(failure) => Err(failure),
+        None => Ok(Answer {
+            value: hosts,
+            revision: revision_of(&metadata),
+        }),
     })
 }
 
@@ -251,10 +258,19 @@ fn many(
 pub(super) async fn drain<M>(
     answer: Response<Streaming<M>>,
 ) -> Result<(MetadataMap, Vec<M>), Status> {
-    let (mut metadata, mut stream, _) = answer.into_parts();
     let mut messages = Vec::new();
+    let metadata = each(answer, |message| messages.push(message)).await?;
+    Ok((metadata, messages))
+}
+
+/// Hands on every message of a stream, to its end.
+async fn each<M>(
+    answer: Response<Streaming<M>>,
+    mut take: impl FnMut(M),
+) -> Result<MetadataMap, Status> {
+    let (mut metadata, mut stream, _) = answer.into_parts();
     while let Some(message) = stream.message().await? {
-        messages.push(message);
+        take(message);
     }
     // What is known only at the end comes behind it.
     if let Some(trailers) = stream.trailers().await?
@@ -262,15 +278,7 @@ pub(super) async fn drain<M>(
     {
         metadata.insert(proto::metadata::REVISION, revision.clone());
     }
-    Ok((metadata, messages))
-}
-
-async fn collect<M, T>(
-    answer: Response<Streaming<M>>,
-    of: impl Fn(M) -> T,
-) -> Result<(MetadataMap, Vec<T>), Status> {
-    let (metadata, messages) = drain(answer).await?;
-    Ok((metadata, messages.into_iter().map(of).collect()))
+    Ok(metadata)
 }
 
 pub(super) fn malformed(what: &str) -> Failure {

@@ -53,7 +53,7 @@ pub(super) async fn run(
             }
             readable(&query)?;
             let found = client.search_hosts(&query, consistency.into()).await?;
-            show(&found.value, output)
+            show(found.value, output)
         }
         Host::Import(import) => import::run(import, client, output).await,
         Host::Export {
@@ -85,11 +85,12 @@ async fn show_list(list: List, client: &mut Client, output: &Output) -> Result<(
         consistency: consistency.into(),
     };
     let found = client.list_hosts(&listing).await?;
-    show(&found.value, output)
+    show(found.value, output)
 }
 
-fn show(found: &[hosts::Host], output: &Output) -> Result<(), Failure> {
-    output.report(&Hosts(found.iter().map(HostView::from).collect()))
+fn show(found: Vec<hosts::Host>, output: &Output) -> Result<(), Failure> {
+    let view = |host: hosts::Host| HostView::from(&host);
+    output.report(&Hosts(found.into_iter().map(view).collect()))
 }
 
 /// A query is read here first, so that a mistake costs no call.
