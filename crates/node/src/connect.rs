@@ -47,6 +47,16 @@ pub struct Timing {
     pub pong: Duration,
 }
 
+/// When a channel asks whether its connection still stands.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub enum Pings {
+    /// All the time: a call finds a connection that works.
+    Always,
+    /// While a call is open: one on a connection that is dead fails after a ping and its time. For channels that are
+    /// seldom used, whose pings would wake two nodes for nothing.
+    WhileUsed,
+}
+
 impl Default for Timing {
     fn default() -> Self {
         Self {
@@ -99,9 +109,9 @@ impl Dialer {
 }
 
 /// A channel to `peer` at `address`, `HOST:PORT`. It connects at the first call; a call that finds no connection fails
-/// with a status for which [`never_connected`] is true.
+/// with a status for which [`never_connected`] is true. While nothing is asked, `pings` are sent or not.
 #[must_use]
-pub fn channel(dialer: &Dialer, address: &str, peer: Peer) -> Channel {
+pub fn channel(dialer: &Dialer, address: &str, peer: Peer, pings: Pings) -> Channel {
     let Timing { ping, pong, .. } = dialer.timing;
     let dialer = dialer.clone();
     let address: Arc<str> = address.into();
@@ -112,7 +122,7 @@ pub fn channel(dialer: &Dialer, address: &str, peer: Peer) -> Channel {
     Endpoint::from_static(AUTHORITY)
         .http2_keep_alive_interval(ping)
         .keep_alive_timeout(pong)
-        .keep_alive_while_idle(true)
+        .keep_alive_while_idle(pings == Pings::Always)
         .connect_with_connector_lazy(connector)
 }
 

@@ -10,7 +10,7 @@ mod network;
 pub use network::{Connection, Transport};
 
 use crate::{
-    connect::{self, Dialer},
+    connect::{self, Dialer, Pings},
     forward::Asked,
     identity::Peer as PeerIdentity,
     limits,
@@ -103,17 +103,18 @@ impl Peers {
             cluster: self.own.cluster,
             node: id,
         };
-        let client = || {
-            PeerServiceClient::new(connect::channel(&self.dialer, &member.address, who))
+        let client = |pings| {
+            let channel = connect::channel(&self.dialer, &member.address, who, pings);
+            PeerServiceClient::new(channel)
                 .max_decoding_message_size(limits::PEER_MESSAGE_BYTES_MAX)
                 .max_encoding_message_size(limits::PEER_MESSAGE_BYTES_MAX)
         };
         let peer = Peer {
             member: member.clone(),
             answers: AtomicBool::new(false),
-            calls: client(),
-            heartbeats: client(),
-            bulk: client(),
+            calls: client(Pings::Always),
+            heartbeats: client(Pings::Always),
+            bulk: client(Pings::WhileUsed),
         };
         self.known.insert(id, Arc::new(peer));
     }

@@ -14,7 +14,7 @@ use futures::future::BoxFuture;
 use hosts::{Role, Timestamp};
 use node::accept::{self, Connection};
 use node::clock::Clock;
-use node::connect::{self, Dialer, Timing};
+use node::connect::{self, Dialer, Pings, Timing};
 use node::identity::{Caller, ClusterId, Peer};
 use node::network::{Io, Listener, Network};
 use node::pki::{Authority, Issued, write_private};
@@ -346,7 +346,12 @@ impl Answering {
         tls: Arc<Tls>,
         expected: Peer,
     ) -> HealthClient<tonic::transport::Channel> {
-        HealthClient::new(connect::channel(&self.dialer(tls), ADDRESS, expected))
+        HealthClient::new(connect::channel(
+            &self.dialer(tls),
+            ADDRESS,
+            expected,
+            Pings::Always,
+        ))
     }
 
     /// One health check over a connection of its own.
