@@ -62,8 +62,9 @@ pub const PENDING_ROWS_MAX: usize = 65_536;
 
 /// How long changed rows gather before they are written to the state: many
 /// changes become few writes, which wear flash and meet the log's flush. What
-/// a kill loses of them is applied again from the log.
-pub const GATHER_TIME: Duration = Duration::from_secs(1);
+/// a kill loses of them is applied again from the log, in a fraction of the
+/// time.
+pub const GATHER_TIME: Duration = Duration::from_secs(5);
 
 /// Entries applied before they are published and answered together.
 pub const APPLY_ENTRIES_MAX: usize = 256;

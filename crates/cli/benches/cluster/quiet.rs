@@ -62,8 +62,8 @@ pub(crate) fn idle() {
         ours.run(&[&words[..], &["--wait=published"]].concat());
         sleep(Duration::from_millis(500));
     }
-    // Rows of the state gather before they are written.
-    sleep(Duration::from_secs(2));
+    // Rows of the state gather for five seconds before they are written.
+    sleep(Duration::from_secs(7));
     let after = written(&ours);
     let time = Duration::from_secs(60);
     let cpu = processor(&ours);
