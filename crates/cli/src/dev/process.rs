@@ -3,6 +3,7 @@
 //! It has its own process group, so a Ctrl-C on the terminal reaches `dev` alone. What it writes goes to its log. Nobody
 //! else waits for it, so its process id is its own as long as it is known here. When this is dropped it is killed.
 
+use std::env;
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::process::ExitStatusExt as _;
@@ -236,6 +237,12 @@ impl Node {
             // That of another `dev`, whose child this one may be.
             None => command.env_remove(OBSTACLES),
         };
+        // As in the systemd unit.
+        for (name, value) in MALLOC {
+            if env::var_os(name).is_none() {
+                command.env(name, value);
+            }
+        }
         let mut child = command
             .arg("serve")
             .arg("--config")
@@ -402,6 +409,15 @@ impl Node {
     }
 }
 
+/// What glibc frees it gives back, of mallopt(3): few arenas, for few threads
+/// allocate much; large pieces mapped, and unmapped when they are freed; the
+/// free end of an arena trimmed.
+const MALLOC: [(&str, &str); 3] = [
+    ("MALLOC_ARENA_MAX", "2"),
+    ("MALLOC_MMAP_THRESHOLD_", "262144"),
+    ("MALLOC_TRIM_THRESHOLD_", "1048576"),
+];
+
 const SIGTERM: i32 = Signal::TERM.as_raw();
 
 /// Until a node takes calls: it may have a long log to read first.
@@ -409,3 +425,15 @@ const SERVE_LIMIT: Duration = Duration::from_secs(60);
 
 /// Until a node has ended: longer than its own limits, which are 10 s together.
 const STOP_LIMIT: Duration = Duration::from_secs(30);
+
+#[cfg(test)]
+mod tests {
+    use super::MALLOC;
+
+    #[test]
+    fn memory_is_given_back_as_under_systemd() {
+        let unit = include_str!("../../../../deploy/systemd/router-hosts.service");
+        let ours: Vec<String> = MALLOC.map(|(name, value)| format!("{name}={value}")).into();
+        assert!(unit.contains(&format!("\nEnvironment={}\n", ours.join(" "))));
+    }
+}
