@@ -135,7 +135,9 @@ impl Leader {
         let Some(leadership) = Leadership::current(&self.raft) else {
             return reply(pending, Err(ProposeError::NotLeader));
         };
-        if !self.clocks.borrow().may_stamp() {
+        // Read once, for both: it may jump at any time.
+        let at = self.clock.now();
+        if !self.clocks.borrow().may_stamp(at) {
             // Its stamps could be wrong; if they are, the lookout has another
             // node lead.
             return reply(pending, Err(ProposeError::NotLeader));
@@ -152,7 +154,7 @@ impl Leader {
         let command = Arc::clone(command);
         let (by, request) = (by.clone(), request.clone());
         let (since, fingerprint) = (*since, *fingerprint);
-        let (at, seed, parts) = (self.clock.now(), self.clock.seed(), self.clock.seed());
+        let (seed, parts) = (self.clock.seed(), self.clock.seed());
         let long = is_long(&command);
         let weigh = move || {
             let stamp = Stamp {

@@ -10,6 +10,7 @@ mod clocks;
 mod missed;
 
 pub use clocks::Clocks;
+use clocks::Look;
 pub use missed::Missed;
 
 use crate::{clock::Clock, cluster::Cluster, handover, peers::Peers, tasks::PartResult};
@@ -61,6 +62,11 @@ impl Lookout {
                 _ = ticks.tick() => {}
                 () = stop.cancelled() => return Ok(()),
             }
+            // Before the others are asked: what happens to the clock meanwhile is seen at the next look.
+            let look = Look {
+                shown: self.clock.now(),
+                at: Instant::now(),
+            };
             let answers = self.ask().await;
             let members = self.cluster.members().into_keys();
             let silent = members.filter(|id| *id != self.cluster.id && !answers.contains_key(id));
@@ -77,7 +83,7 @@ impl Lookout {
             }
             alarms = seen;
             let ahead = answers.iter().map(|(&id, (_, ahead))| (id, *ahead));
-            self.judge_clocks(&ahead.collect()).await;
+            self.judge_clocks(&ahead.collect(), look).await;
         }
     }
 
@@ -117,9 +123,9 @@ impl Lookout {
         asked.filter_map(std::future::ready).collect().await
     }
 
-    async fn judge_clocks(&self, ahead: &BTreeMap<u64, i64>) {
+    async fn judge_clocks(&self, ahead: &BTreeMap<u64, i64>, look: Look) {
         let before = self.clocks.borrow().clone();
-        let now = before.after(ahead);
+        let now = before.after(ahead, look);
         match (before.own_off_ms, now.own_off_ms) {
             (None, Some(ms)) => {
                 tracing::error!(

@@ -2,9 +2,12 @@
 //!
 //! A verdict needs three clocks: two that differ cannot tell which is wrong.
 //! It stands until three clocks clear it, or one silent node would make a
-//! wrong clock right again.
+//! wrong clock right again. Between two looks a clock is held against the time
+//! that has passed: one that jumped has to be looked at again.
 
+use hosts::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
+use tokio::time::Instant;
 
 /// The verdict over this node's clock and the others'.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -14,8 +17,15 @@ pub struct Clocks {
     pub own_off_ms: Option<i64>,
     /// The other nodes whose clocks are too far from it.
     pub others_off: BTreeSet<u64>,
-    /// Whether the others were ever asked.
-    asked: bool,
+    /// When the others were last asked.
+    looked: Option<Look>,
+}
+
+/// What this node's clock showed at a moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Look {
+    pub(super) shown: Timestamp,
+    pub(super) at: Instant,
 }
 
 /// Farther from the median than this, a clock does not stamp.
@@ -25,18 +35,21 @@ const TOLERANCE_MS: i64 = 5 * 60 * 1000;
 const CLOCKS_MIN: usize = 3;
 
 impl Clocks {
-    /// Whether this node may stamp changes: it has asked the others, and its
-    /// clock was not found to be wrong.
+    /// Whether this node may stamp changes while its clock shows `now`: it has
+    /// asked the others, its clock was not found to be wrong, and has not
+    /// jumped since.
     #[must_use]
-    pub fn may_stamp(&self) -> bool {
-        self.asked && self.own_off_ms.is_none()
+    pub fn may_stamp(&self, now: Timestamp) -> bool {
+        let steady =
+            |look: Look| look.differs_ms(now, Instant::now()) <= TOLERANCE_MS.unsigned_abs();
+        self.own_off_ms.is_none() && self.looked.is_some_and(steady)
     }
 
-    /// The verdict after a look in which the others answered whose clocks are
-    /// `ahead` of this one, in milliseconds.
-    pub(super) fn after(&self, ahead: &BTreeMap<u64, i64>) -> Self {
+    /// The verdict after a look that began at `look`, in which the others
+    /// answered whose clocks are `ahead` of this one, in milliseconds.
+    pub(super) fn after(&self, ahead: &BTreeMap<u64, i64>, look: Look) -> Self {
         let mut verdict = Self {
-            asked: true,
+            looked: Some(look),
             ..self.clone()
         };
         let mut all: Vec<i64> = ahead.values().copied().chain([0]).collect();
@@ -53,6 +66,17 @@ impl Clocks {
             }
         }
         verdict
+    }
+}
+
+impl Look {
+    /// How far a clock that shows `shown` at the moment `at` is from where it
+    /// should be, in milliseconds.
+    fn differs_ms(self, shown: Timestamp, at: Instant) -> u64 {
+        let passed = at.saturating_duration_since(self.at).as_millis();
+        let due = u128::from(self.shown.as_millis()) + passed;
+        let differs = due.abs_diff(u128::from(shown.as_millis()));
+        u64::try_from(differs).unwrap_or(u64::MAX)
     }
 }
 
@@ -73,8 +97,15 @@ mod tests {
     const DAY: i64 = 86_400_000;
 
     fn heard(before: &Clocks, ahead: &[(u64, i64)]) -> Clocks {
-        before.after(&ahead.iter().copied().collect())
+        let look = Look {
+            shown: NOON,
+            at: Instant::now(),
+        };
+        before.after(&ahead.iter().copied().collect(), look)
     }
+
+    /// What the clock shows in these tests.
+    const NOON: Timestamp = Timestamp::from_millis(1_800_000_000_000);
 
     fn off(ahead: &[i64]) -> Option<i64> {
         let others: Vec<_> = (2..).zip(ahead.iter().copied()).collect();
@@ -97,18 +128,37 @@ mod tests {
     #[test]
     fn a_verdict_stands_until_three_clocks_clear_it() {
         let wrong = heard(&Clocks::default(), &[(2, -DAY), (3, -DAY)]);
-        assert!(!wrong.may_stamp());
+        assert!(!wrong.may_stamp(NOON));
         let one_silent = heard(&wrong, &[(3, -DAY)]);
-        assert_eq!(one_silent, wrong);
-        assert_eq!(heard(&one_silent, &[]), wrong);
+        assert_eq!(one_silent.own_off_ms, wrong.own_off_ms);
+        assert_eq!(heard(&one_silent, &[]).own_off_ms, wrong.own_off_ms);
         let set = heard(&one_silent, &[(2, 10), (3, -10)]);
-        assert!(set.may_stamp());
+        assert!(set.may_stamp(NOON));
     }
 
     #[test]
     fn nobody_stamps_before_it_has_asked_the_others() {
-        assert!(!Clocks::default().may_stamp());
-        assert!(heard(&Clocks::default(), &[]).may_stamp());
+        assert!(!Clocks::default().may_stamp(NOON));
+        assert!(heard(&Clocks::default(), &[]).may_stamp(NOON));
+    }
+
+    #[test]
+    fn a_clock_that_jumped_since_the_last_look_does_not_stamp_until_the_next() {
+        let right = heard(&Clocks::default(), &[(2, 0), (3, 0)]);
+        let shows = |ms: i64| Timestamp::from_millis(NOON.as_millis().saturating_add_signed(ms));
+        assert!(
+            right.may_stamp(shows(TOLERANCE_MS / 2)),
+            "it was set a little"
+        );
+        for jump in [DAY, -DAY, 2 * TOLERANCE_MS] {
+            assert!(!right.may_stamp(shows(jump)), "{jump}");
+        }
+        // The next look finds it right, or that nobody can tell.
+        let look = Look {
+            shown: shows(DAY),
+            at: Instant::now(),
+        };
+        assert!(right.after(&[(2, 0)].into(), look).may_stamp(shows(DAY)));
     }
 
     #[test]
@@ -116,7 +166,7 @@ mod tests {
         let five = [(2, 0), (3, DAY), (4, 0), (5, DAY)];
         let seen = heard(&Clocks::default(), &five);
         assert_eq!(seen.others_off, [3, 5].into());
-        assert!(seen.may_stamp());
+        assert!(seen.may_stamp(NOON));
         let seen = heard(&seen, &[(2, 0), (5, 0)]);
         assert_eq!(seen.others_off, [3].into(), "5 was set, 3 is silent");
     }
