@@ -105,7 +105,8 @@ impl Shared {
     /// Takes the entries up to `last` that this node has.
     fn read(&self, known: &mut Known, node: usize, last: u64) -> Result<(), String> {
         let of = |error: &dyn std::fmt::Display| format!("the log of n{node}: {error}");
-        let copied = self.scratch.join("wal");
+        // Nothing beside it is that of another node.
+        let copied = self.scratch.join(format!("n{node}/wal"));
         copy(&self.places[node - 1], &copied).map_err(|error| of(&error))?;
         let identity = (self.cluster, u64::try_from(node).unwrap());
         let disk = Arc::new(RealDisk);
@@ -123,12 +124,14 @@ impl Shared {
     }
 }
 
-/// The files of a directory, the oldest first: what follows is only there if what came before is whole.
+/// The files of a directory, the oldest first: what follows is only there if what came before is whole. `to` is alone in
+/// the directory it is in.
 fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
-    if to.exists() {
-        fs::remove_dir_all(to)?;
+    let room = to.parent().unwrap_or(to);
+    if room.exists() {
+        fs::remove_dir_all(room)?;
     }
-    fs::create_dir(to)?;
+    fs::create_dir_all(to)?;
     let mut names = Vec::new();
     for entry in fs::read_dir(from)? {
         names.push(entry?.file_name());

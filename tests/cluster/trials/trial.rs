@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use hosts::View;
 use hosts::format::render::render;
+use node::clock::{Clock as _, SystemClock};
 use oracle::{Answered, History, Seen, Summary};
 
 use crate::chance::Chance;
@@ -68,6 +69,8 @@ const AFTER: Duration = Duration::from_millis(1500);
 const RECOVERED: Duration = Duration::from_secs(45);
 /// For each name.
 const OPINION: Duration = Duration::from_secs(5);
+/// `docs/operating`: farther from the median of all clocks, one does not stamp.
+const TOLERANCE_MS: u64 = 5 * 60 * 1000;
 /// Some more of them.
 const ENOUGH: usize = 20;
 
@@ -192,6 +195,19 @@ impl<'a> Bench<'a> {
         match oracle::check(&self.history, &replay, last) {
             Ok(Summary { .. }) => {}
             Err(violations) => wrong.extend(violations.iter().map(ToString::to_string)),
+        }
+        // A clock far from the others' does not stamp; they would all have to go on from there.
+        let latest = replay
+            .accepted()
+            .map(|(_, change, _)| change.stamp.at)
+            .max();
+        let latest = latest.map_or(0, |at| at.as_millis());
+        let ahead = latest.saturating_sub(SystemClock.now().as_millis());
+        if ahead > TOLERANCE_MS {
+            wrong.push(format!(
+                "a change is stamped {} s ahead of time",
+                ahead / 1000
+            ));
         }
         let view = View {
             cluster: Some(self.site.cluster),

@@ -124,6 +124,8 @@ fn harm(scene: &mut Scene<'_>, due: &'static Due, change: fn(&Path)) -> Ongoing 
             node.kill();
             fs::remove_dir_all(&data).unwrap();
             fs::rename(&whole, &data).unwrap();
+            // As whoever puts files back has to: the next power cut may be near.
+            node.machine.sync();
             node.start();
         } else {
             fs::remove_dir_all(&whole).unwrap();
