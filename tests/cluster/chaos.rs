@@ -339,4 +339,5 @@ fn a_run_that_is_interrupted_heals_what_it_did() {
     assert_eq!(status.code(), Some(130), "{said:?}");
     assert_eq!(faults(&chaos(&cluster, "status", &[])), [""; 0]);
     cluster.until_healthy();
+    assert_eq!(cluster.via_any().list("linearizable"), []);
 }

@@ -5,7 +5,8 @@ use crate::bench::names::Names;
 use crate::client::{Client, Once};
 use crate::config::Settings;
 use crate::exit::{Exit, Failure};
-use hosts::{Address, HostId, HostPatch, HostRef};
+use futures::future::pending;
+use hosts::{Address, HostId, HostPatch, HostRef, Hostname};
 use proto::convert::Consistency;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -16,6 +17,7 @@ pub(crate) struct Probe {
     client: Client,
     names: Names,
     id: HostId,
+    hostname: Hostname,
     next: u64,
     /// The last one that was acknowledged, and those of which nobody could tell.
     acknowledged: Address,
@@ -47,6 +49,7 @@ impl Probe {
             client,
             names,
             id: added.value.id,
+            hostname: host.hostname,
             next: 1,
             acknowledged: host.address,
             unknown: BTreeSet::new(),
@@ -100,6 +103,8 @@ impl Probe {
                 self.writes.unknown += 1;
                 Ok(())
             }
+            // Whoever runs this hears of the signal, too.
+            Err(failure) if failure.exit == Exit::Interrupted => pending().await,
             Err(failure) => Err(failure),
         }
     }
@@ -108,6 +113,11 @@ impl Probe {
         let gap = u64::try_from(self.last.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.writes.longest_gap_ms = self.writes.longest_gap_ms.max(gap);
         self.last = Instant::now();
+    }
+
+    /// What the host is called.
+    pub(crate) fn name(&self) -> &Hostname {
+        &self.hostname
     }
 
     /// Reads the host, takes it away, and says what is wrong with what it was, if something is.

@@ -49,8 +49,18 @@ pub(crate) async fn run(
         }
     };
     let healed = told(dir, &Request::of(Verb::Heal, Vec::new())).await;
-    let faults = ran?;
-    healed?;
+    let faults = match ran.and_then(|faults| healed.map(|_| faults)) {
+        Ok(faults) => faults,
+        Err(failure) => {
+            if let Err(left) = probe.end().await {
+                let (name, why) = (probe.name(), left.message);
+                output.note(&format!(
+                    "chaos: the host {name} of this run is still there: {why}"
+                ));
+            }
+            return Err(failure);
+        }
+    };
     let level = || assertion::check(&Assertion::Converged, CONVERGED, Some(dir), settings, None);
     let mut converged = level().await?;
     let took = converged.holds.then_some(converged.took_ms);

@@ -24,7 +24,7 @@ force until it is healed; several can be in force at once. Those of links, disks
 Examples:
   router-hosts chaos kill leader
   router-hosts chaos partition leader
-  router-hosts chaos delay all --by 50ms --jitter 20ms
+  router-hosts chaos delay all --by 20ms --jitter 5ms
   router-hosts chaos status -f json
   router-hosts chaos heal
   router-hosts chaos run --seed 7 --for 60s")]
@@ -65,11 +65,13 @@ Examples:
     /// Let what nodes say to each other come later
     #[command(after_help = "\
 Every piece of bytes comes later by DURATION, more or less by at most the jitter, in its order. A
-node and all others, and both directions, if --from and --one-way do not say otherwise.
+node and all others, and both directions, if --from and --one-way do not say otherwise. A round trip
+has to stay below three quarters of `[raft] heartbeat`, 75 ms by default: beyond, no majority
+confirms the leader in time, elections come again and again, and most writes are refused.
 
 Examples:
-  router-hosts chaos delay leader --by 200ms
-  router-hosts chaos delay all --by 75ms --jitter 50ms --seed 7")]
+  router-hosts chaos delay leader --by 20ms
+  router-hosts chaos delay all --by 25ms --jitter 10ms --seed 7")]
     Delay {
         #[command(flatten)]
         links: Links,
