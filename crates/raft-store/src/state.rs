@@ -49,6 +49,12 @@ pub trait StateStore: fmt::Debug + Send {
     /// Makes all writes of a batch, or none of them, and keeps them in order
     /// with other batches. They are durable after [`StateStore::sync`].
     fn write(&mut self, batch: Vec<Write>) -> Result<(), StateError>;
+    /// Makes these writes one by one, in this order and with others: of what
+    /// is not durable, a crash leaves the first ones. Cheaper than a batch, for
+    /// who notes that more is to come.
+    fn put(&mut self, writes: Vec<Write>) -> Result<(), StateError> {
+        self.write(writes)
+    }
     /// Makes everything written so far durable.
     fn sync(&mut self) -> Result<(), StateError>;
 }

@@ -102,6 +102,19 @@ impl StateStore for SledState {
             .map_err(|cause| StateError::new("write", &self.path, cause))
     }
 
+    /// sled ends a batch with two writes to its file, and wakes all its threads
+    /// for each; what is put one by one goes out when a segment is full.
+    fn put(&mut self, writes: Vec<Write>) -> Result<(), StateError> {
+        for Write { key, value } in writes {
+            let put = match value {
+                Some(value) => self.database.insert(key, value.as_ref()),
+                None => self.database.remove(key),
+            };
+            put.map_err(|cause| StateError::new("write", &self.path, cause))?;
+        }
+        Ok(())
+    }
+
     fn sync(&mut self) -> Result<(), StateError> {
         self.database
             .flush()

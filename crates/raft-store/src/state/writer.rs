@@ -459,7 +459,12 @@ fn write(
             (true, false) => batch.push(rows::applying(Some(state.index().unwrap_or(0)))),
             (false, false) => {}
         }
-        store.write(batch)?;
+        if first || last {
+            store.write(batch)?;
+        } else {
+            // The mark stands before it, until what is last.
+            store.put(batch)?;
+        }
         total += bytes;
         first = false;
         if last {
