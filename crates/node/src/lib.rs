@@ -34,4 +34,4 @@ pub mod tls;
 /// Where a build of tests can be made to fail.
 pub use raft_store::failpoint;
 
-pub use life::{NodeError, Seams, Serving, serve};
+pub use life::{Inside, NodeError, Seams, Serving, serve};

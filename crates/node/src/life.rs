@@ -38,7 +38,9 @@ use proto::{
     peer::peer_service_server::PeerServiceServer, v1::hosts_service_server::HostsServiceServer,
 };
 use raft_store::{
-    Identity, OpenError, Store, StoreOptions,
+    Applied, Identity, OpenError, Store, StoreOptions,
+    disk::Work,
+    log::Log,
     raft::{Member, openraft_config},
     state::StateFault,
 };
@@ -72,6 +74,22 @@ pub struct Serving {
     pub id: u64,
     /// Where it listens.
     pub address: SocketAddr,
+    /// What goes on in it.
+    pub inside: Inside,
+}
+
+/// What goes on in a node, for whoever runs it in its own process: a
+/// simulation looks here after every step, and changes nothing.
+#[derive(Clone, Debug)]
+pub struct Inside {
+    /// openraft: its metrics say term, role and how far it is.
+    pub raft: Raft,
+    /// The log, to be read.
+    pub log: Log,
+    /// What is applied.
+    pub applied: watch::Receiver<Arc<Applied>>,
+    /// What the hosts file holds.
+    pub published: watch::Receiver<Published>,
 }
 
 /// Why a node did not start, or did not end as it should.
@@ -200,6 +218,8 @@ struct Node {
     peers: Arc<Peers>,
     clocks: watch::Receiver<Clocks>,
     store: raft_store::Keeper,
+    /// Where the last step runs.
+    work: Work,
 }
 
 impl Node {
@@ -250,6 +270,7 @@ impl Node {
             peers: Arc::clone(&peers),
             work: seams.store.work,
         };
+        let (read_log, work) = (log.log().clone(), seams.store.work);
         let raft = start_raft(&config, transport, log, machine).await?;
         let began = raft.is_initialized().await;
         let began = began.map_err(|cause| NodeError::Raft(Box::new(cause)))?;
@@ -292,7 +313,7 @@ impl Node {
                 work: seams.store.work,
             },
         };
-        let told = published.clone();
+        let (told, watched_file) = (published.clone(), published.clone());
         let member = Member {
             name: config.name.clone(),
             address: config.advertise.clone(),
@@ -340,6 +361,13 @@ impl Node {
                 clock: seams.clock,
                 closing: port.clone(),
             },
+        };
+
+        let inside = Inside {
+            raft: raft.clone(),
+            log: read_log,
+            applied: applied.clone(),
+            published: watched_file,
         };
 
         let mut tasks = Tasks::default();
@@ -393,6 +421,7 @@ impl Node {
             name: config.name,
             id: config.id,
             address,
+            inside,
         };
         Ok(Self {
             serving,
@@ -403,6 +432,7 @@ impl Node {
             peers: others,
             clocks,
             store: keeper,
+            work,
         })
     }
 }

@@ -34,6 +34,11 @@ impl LogStore {
         Self { log, work }
     }
 
+    /// The log itself.
+    pub const fn log(&self) -> &Log {
+        &self.log
+    }
+
     /// At most `bytes_max` of entries, and at least one if there is one.
     async fn read(
         &self,

@@ -7,12 +7,10 @@
 //! [`limits::STORE_CLOSE_TIME`].
 
 use super::{Node, NodeError};
-use crate::{api::status::chain, handover, limits};
-use std::{error::Error, io, thread, time::Duration};
-use tokio::{
-    sync::oneshot,
-    time::{Instant, timeout},
-};
+use crate::{api::status::chain, aside::alone, handover, limits};
+use raft_store::disk::Work;
+use std::{error::Error, io, time::Duration};
+use tokio::time::{Instant, timeout};
 
 impl Node {
     /// Stops the node; the first step that failed is the error.
@@ -35,7 +33,8 @@ impl Node {
             Err(_) => tracing::warn!("raft did not stop in time"),
         }
         let store = self.store;
-        let closed = close(move || store.close(), limits::STORE_CLOSE_TIME).await;
+        let close = close(self.work, move || store.close(), limits::STORE_CLOSE_TIME);
+        let closed = close.await;
         if let (Err(_), Err(error)) = (&parts, &closed) {
             // The first failure is the one to report.
             tracing::warn!(error = chain(error), "while stopping");
@@ -51,22 +50,14 @@ impl Node {
 /// which nobody waits for after that: those for files may all hang where the
 /// disk does.
 async fn close<E: Into<Box<dyn Error + Send + Sync>> + Send + 'static>(
+    work: Work,
     step: impl FnOnce() -> Result<(), E> + Send + 'static,
     limit: Duration,
 ) -> Result<(), NodeError> {
-    let (done, ended) = oneshot::channel();
-    let closing = move || {
-        // Whoever waited may have given up.
-        let _late = done.send(step());
-    };
-    let thread = thread::Builder::new().name("close".to_owned());
     let failed = |cause: io::Error| NodeError::Close(cause.into());
-    thread.spawn(closing).map_err(failed)?;
-    match timeout(limit, ended).await {
+    match timeout(limit, alone(work, "close", step)).await {
         Ok(Ok(closed)) => closed.map_err(|cause| NodeError::Close(cause.into())),
-        Ok(Err(_)) => Err(failed(io::Error::other(
-            "the thread that closes it panicked",
-        ))),
+        Ok(Err(no_end)) => Err(failed(no_end)),
         Err(_) => Err(failed(io::Error::new(
             io::ErrorKind::TimedOut,
             format!("the disk did not take it within {limit:?}"),
@@ -88,19 +79,20 @@ mod tests {
             let _resumed = hangs.recv();
             Ok::<(), io::Error>(())
         };
-        let words = chain(&close(step, LIMIT).await.unwrap_err());
+        let words = chain(&close(Work::Threads, step, LIMIT).await.unwrap_err());
         assert!(words.contains("did not take it within 10s"), "{words}");
         drop(resume);
     }
 
     #[tokio::test]
     async fn how_the_store_closed_is_told() {
-        close(|| Ok::<(), io::Error>(()), LIMIT).await.unwrap();
+        let well = || Ok::<(), io::Error>(());
+        close(Work::Threads, well, LIMIT).await.unwrap();
         let full = || Err(io::Error::other("no space left"));
-        let words = chain(&close(full, LIMIT).await.unwrap_err());
+        let words = chain(&close(Work::Threads, full, LIMIT).await.unwrap_err());
         assert!(words.contains("no space left"), "{words}");
         let panics = || -> Result<(), io::Error> { panic!("dropped") };
-        let words = chain(&close(panics, LIMIT).await.unwrap_err());
+        let words = chain(&close(Work::Threads, panics, LIMIT).await.unwrap_err());
         assert!(words.contains("panicked"), "{words}");
     }
 }

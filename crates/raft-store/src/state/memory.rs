@@ -33,6 +33,16 @@ impl MemoryStates {
         Self::default()
     }
 
+    /// A copy with a life of its own; what is open here is not open there.
+    #[must_use]
+    pub fn fork(&self) -> Self {
+        let all = self.all().clone();
+        Self {
+            all: Arc::new(Mutex::new(all)),
+            fail: Arc::default(),
+        }
+    }
+
     /// The power was gone and is back: of the batches since the last flush,
     /// as many are left as `seed` says, the first ones.
     pub fn crash(&self, seed: u64) {
