@@ -28,6 +28,14 @@ failpoints TRIALS="8":
 trials COUNT="28" FAULT="":
     ROUTER_HOSTS_TRIALS={{COUNT}} ROUTER_HOSTS_FAULT={{quote(FAULT)}} cargo test -p router-hosts --test trials -- --nocapture
 
+# Simulated clusters: so many seeds from a first one, each a minute of three or five nodes.
+sim SEEDS="200" FROM="1":
+    cd tests/sim && cargo run -- --seeds {{SEEDS}} --from {{FROM}}
+
+# Bugs planted in a copy of the tree: each must be found within so many seeds.
+planted SEEDS="20":
+    tests/sim/planted.sh {{SEEDS}}
+
 # What takes long, as root: many power cuts of stores and clusters, many kills, many trials. docs/reliability.md has the figures.
 nightly: && (failpoints "87") soak
     ROUTER_HOSTS_REQUIRE_ROOT_TESTS=1 ROUTER_HOSTS_CUTS=120 cargo test -p raft-store --test power_cut -- --nocapture

@@ -1,0 +1,273 @@
+//! One attempt of one request: into a message, and from an answer or a status back to what was told.
+
+use hosts::{ConflictMode, Host, HostPatch, HostRef, NewHost};
+use oracle::{Answered, Asked, Effect, Reading, Reason, Seen};
+use proto::{
+    metadata::{APPLIED, REQUEST_ID, REQUEST_SINCE, REVISION},
+    v1::{self, hosts_service_client::HostsServiceClient},
+};
+use std::time::Duration;
+use tokio::time::timeout;
+use tonic::{
+    Request, Response, Status,
+    metadata::{MetadataMap, MetadataValue},
+    transport::Channel,
+};
+use tonic_types::StatusExt as _;
+
+/// One attempt.
+pub(super) struct Attempt<'a> {
+    pub(super) asked: &'a Asked,
+    /// How long the client waits.
+    pub(super) patience: Duration,
+    /// For a repeat: where the log stood before the first attempt.
+    pub(super) since: Option<u64>,
+}
+
+/// What came of it.
+pub(super) struct Told {
+    pub(super) answered: Answered,
+    /// Where the log stood, as a node said that does not know the outcome.
+    pub(super) since: Option<u64>,
+}
+
+impl Attempt<'_> {
+    pub(super) async fn make(&self, mut client: HostsServiceClient<Channel>) -> Told {
+        // The node gives up a little earlier, and says so.
+        let answer = timeout(
+            self.patience + Duration::from_millis(200),
+            self.call(&mut client),
+        );
+        match answer.await {
+            Ok(Ok(answered)) => Told {
+                answered,
+                since: None,
+            },
+            Ok(Err(status)) => judged(&status),
+            Err(_) => Told {
+                answered: Answered::Unknown,
+                since: None,
+            },
+        }
+    }
+
+    async fn call(&self, client: &mut HostsServiceClient<Channel>) -> Result<Answered, Status> {
+        match self.asked {
+            Asked::Add { host, .. } => {
+                let answer = client.add_host(self.request(added(host))).await?;
+                let revision = number(answer.metadata(), REVISION)?;
+                acknowledged(revision, answer.into_inner().entry)
+            }
+            Asked::Update {
+                host,
+                patch,
+                expected,
+                ..
+            } => {
+                let message = updated(host, patch, *expected);
+                let answer = client.update_host(self.request(message)).await?;
+                let revision = number(answer.metadata(), REVISION)?;
+                acknowledged(revision, answer.into_inner().entry)
+            }
+            Asked::Delete { host, expected, .. } => {
+                let (id, name) = named(host);
+                let message = v1::DeleteHostRequest {
+                    id,
+                    name,
+                    expected_version: expected.map(|version| version.to_string()),
+                };
+                let answer = client.delete_host(self.request(message)).await?;
+                Ok(Answered::Acknowledged {
+                    revision: number(answer.metadata(), REVISION)?,
+                    effect: Effect::Gone,
+                })
+            }
+            Asked::Import { rows, mode, .. } => {
+                let chunks = chunks(rows, *mode);
+                let request = self.request(futures::stream::iter(chunks));
+                let answer = client.import_hosts(request).await?;
+                let revision = number(answer.metadata(), REVISION)?;
+                let mut answers = answer.into_inner();
+                answers.message().await?.ok_or_else(cut_short)?;
+                Ok(Answered::Acknowledged {
+                    revision,
+                    effect: Effect::NotTold,
+                })
+            }
+            Asked::Read { what, linearizable } => {
+                let consistency = if *linearizable {
+                    v1::Consistency::Linearizable
+                } else {
+                    v1::Consistency::Local
+                };
+                self.read(client, what, consistency.into()).await
+            }
+        }
+    }
+
+    async fn read(
+        &self,
+        client: &mut HostsServiceClient<Channel>,
+        what: &Reading,
+        consistency: i32,
+    ) -> Result<Answered, Status> {
+        if let Reading::One(HostRef::Id(id)) = what {
+            let message = v1::GetHostRequest {
+                id: id.to_string(),
+                consistency,
+            };
+            let answer = client.get_host(self.request(message)).await?;
+            let applied = number(answer.metadata(), APPLIED)?;
+            let host = seen(answer.into_inner().entry)?;
+            return Ok(Answered::Read {
+                applied,
+                hosts: vec![host],
+            });
+        }
+        let message = v1::ListHostsRequest {
+            consistency,
+            ..Default::default()
+        };
+        let answer = client.list_hosts(self.request(message)).await?;
+        let applied = number(answer.metadata(), APPLIED)?;
+        let mut hosts = all(answer).await?;
+        if let Reading::One(HostRef::Name(name)) = what {
+            let name = name.to_string();
+            hosts.retain(|host| host.hostname == name || host.aliases.contains(&name));
+        }
+        Ok(Answered::Read { applied, hosts })
+    }
+
+    fn request<T>(&self, message: T) -> Request<T> {
+        let mut request = Request::new(message);
+        request.set_timeout(self.patience);
+        if let Some(id) = self.asked.request() {
+            let id = id.parse().expect("letters and digits");
+            request.metadata_mut().insert(REQUEST_ID, id);
+            if let Some(since) = self.since {
+                let since = MetadataValue::from(since);
+                request.metadata_mut().insert(REQUEST_SINCE, since);
+            }
+        }
+        request
+    }
+}
+
+async fn all(
+    answer: Response<tonic::Streaming<v1::ListHostsResponse>>,
+) -> Result<Vec<Seen>, Status> {
+    let mut answers = answer.into_inner();
+    let mut hosts = Vec::new();
+    while let Some(one) = answers.message().await? {
+        hosts.push(seen(one.entry)?);
+    }
+    Ok(hosts)
+}
+
+fn acknowledged(revision: u64, entry: Option<v1::HostEntry>) -> Result<Answered, Status> {
+    let effect = Effect::Host(seen(entry)?);
+    Ok(Answered::Acknowledged { revision, effect })
+}
+
+fn seen(entry: Option<v1::HostEntry>) -> Result<Seen, Status> {
+    let host = entry.ok_or_else(cut_short)?;
+    let host = Host::try_from(host).map_err(|error| Status::internal(error.to_string()))?;
+    Ok(Seen::from(&host))
+}
+
+fn cut_short() -> Status {
+    Status::internal("an answer without its content")
+}
+
+fn number(metadata: &MetadataMap, key: &str) -> Result<u64, Status> {
+    metadata
+        .get(key)
+        .and_then(|value| value.to_str().ok()?.parse().ok())
+        .ok_or_else(|| Status::internal(format!("an answer without {key}")))
+}
+
+/// What a status tells.
+fn judged(status: &Status) -> Told {
+    let details = status.get_error_details();
+    let reason = details.error_info().map(|info| info.reason.as_str());
+    let answered = match reason {
+        Some("NO_QUORUM" | "BUSY" | "BEHIND" | "SHUTTING_DOWN") => Answered::Refused,
+        Some("NOT_FOUND") => Answered::Rejected(Reason::NotFound),
+        Some("DUPLICATE") => Answered::Rejected(Reason::Duplicate),
+        Some("AMBIGUOUS") => Answered::Rejected(Reason::Ambiguous),
+        Some("VERSION_MISMATCH") => Answered::Rejected(Reason::VersionMismatch),
+        Some("IMPORT_CONFLICTS") => Answered::Rejected(Reason::ImportConflicts),
+        Some("OUTCOME_UNKNOWN") | None => Answered::Unknown,
+        Some(other) => Answered::Rejected(Reason::Other(other.to_owned())),
+    };
+    let since = number(status.metadata(), REQUEST_SINCE).ok();
+    Told { answered, since }
+}
+
+fn added(host: &NewHost) -> v1::AddHostRequest {
+    v1::AddHostRequest {
+        ip_address: host.address.to_string(),
+        hostname: host.hostname.to_string(),
+        comment: host.comment.as_ref().map(ToString::to_string),
+        tags: host.tags.iter().map(ToString::to_string).collect(),
+        aliases: host.aliases.iter().map(ToString::to_string).collect(),
+    }
+}
+
+fn updated(host: &HostRef, patch: &HostPatch, expected: Option<u64>) -> v1::UpdateHostRequest {
+    let (id, name) = named(host);
+    v1::UpdateHostRequest {
+        id,
+        ip_address: patch.address.map(|address| address.to_string()),
+        hostname: patch.hostname.as_ref().map(ToString::to_string),
+        comment: patch.comment.as_ref().map(|comment| {
+            let text = comment.as_ref().map(ToString::to_string);
+            text.unwrap_or_default()
+        }),
+        expected_version: expected.map(|version| version.to_string()),
+        aliases: None,
+        tags: patch.tags.as_ref().map(|tags| v1::TagsUpdate {
+            values: tags.iter().map(ToString::to_string).collect(),
+        }),
+        disabled: patch.enabled.map(|enabled| !enabled),
+        name,
+    }
+}
+
+fn named(host: &HostRef) -> (String, Option<String>) {
+    match host {
+        HostRef::Id(id) => (id.to_string(), None),
+        HostRef::Name(name) => (String::new(), Some(name.to_string())),
+    }
+}
+
+/// The rows as a hosts file, in the messages of an import.
+fn chunks(rows: &[NewHost], mode: ConflictMode) -> Vec<v1::ImportHostsRequest> {
+    let mut text = String::new();
+    for row in rows {
+        text.push_str(&row.address.to_string());
+        for name in row.names() {
+            text.push(' ');
+            text.push_str(name.as_str());
+        }
+        if let Some(comment) = &row.comment {
+            text.push_str(" # ");
+            text.push_str(comment.as_str());
+        }
+        text.push('\n');
+    }
+    let mode = proto::convert::conflict_mode_name(mode);
+    let mut chunks: Vec<_> = text
+        .as_bytes()
+        .chunks(64 * 1024)
+        .map(|chunk| v1::ImportHostsRequest {
+            chunk: chunk.to_vec().into(),
+            conflict_mode: Some(mode.to_owned()),
+            ..Default::default()
+        })
+        .collect();
+    if let Some(last) = chunks.last_mut() {
+        last.last_chunk = true;
+    }
+    chunks
+}
