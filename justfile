@@ -25,7 +25,7 @@ failpoints TRIALS="8":
     ROUTER_HOSTS_FAILPOINTS={{TRIALS}} cargo test -p router-hosts --features failpoints --test cluster -- --nocapture failpoints::
 
 # Trials of real clusters under real faults, as root: `just trials 42`, `just trials 20 "power cut"`.
-trials COUNT="28" FAULT="":
+trials COUNT="25" FAULT="":
     ROUTER_HOSTS_TRIALS={{COUNT}} ROUTER_HOSTS_FAULT={{quote(FAULT)}} cargo test -p router-hosts --test trials -- --nocapture
 
 # Simulated clusters: so many seeds from a first one, each a minute of three or five nodes.

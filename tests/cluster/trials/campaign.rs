@@ -57,7 +57,7 @@ struct Row {
 }
 
 /// Runs trials until `count` of them have shown something; `only` leaves out the faults whose name does not have it.
-/// One of five may be inconclusive: then there are fewer that are not.
+/// A third may be inconclusive: then there are fewer that are not.
 pub(crate) fn run(world: &World, count: usize, only: &str) -> Campaign {
     let mut chance = Chance::new();
     let network = Arc::new(Network::new(NODES_MAX, chance.seed));
@@ -69,7 +69,7 @@ pub(crate) fn run(world: &World, count: usize, only: &str) -> Campaign {
     faults.retain(|fault| fault.name.contains(only));
     assert!(!faults.is_empty(), "no fault is called {only:?}");
     let first = chance.below(faults.len());
-    let plan: Vec<&Fault> = (0..count + count.div_ceil(4))
+    let plan: Vec<&Fault> = (0..count + count.div_ceil(2))
         .map(|number| faults[(first + number) % faults.len()])
         .collect();
     for (life, plan) in plan.chunks(LIFE).enumerate() {
