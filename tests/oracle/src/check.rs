@@ -286,7 +286,7 @@ impl<'a> Check<'a> {
                     revision: *revision,
                 });
             }
-            Some(entry) if !self.is_asked(&first.asked, entry) => {
+            Some(entry) if !self.may_be_asked(history, first, entry) => {
                 self.violations.push(Violation::NotAsked {
                     request: name.to_owned(),
                     revision: entry.0,
@@ -348,8 +348,34 @@ impl<'a> Check<'a> {
         }
     }
 
-    /// Whether the accepted change does what was asked, and nothing that was not.
-    fn is_asked(&self, asked: &Asked, (revision, change, answer): Accepted<'_>) -> bool {
+    /// Whether the accepted change does what was asked. A name is looked up by the node that gets the request: between
+    /// that and the change's turn another host may have got the name, and the request is still about the first one.
+    fn may_be_asked(&self, history: &History, first: &Operation, entry: Accepted<'_>) -> bool {
+        let before = self.replay.at(entry.0 - 1);
+        if self.is_asked(&first.asked, entry, before) {
+            return true;
+        }
+        let known = history
+            .operations
+            .iter()
+            .filter_map(|earlier| match earlier.answered {
+                Answered::Acknowledged { revision, .. } if earlier.returned < first.called => {
+                    Some(revision)
+                }
+                _ => None,
+            });
+        let mut looked_up = known.max().unwrap_or(0)..entry.0;
+        looked_up.any(|at| self.is_asked(&first.asked, entry, self.replay.at(at)))
+    }
+
+    /// Whether the accepted change does what was asked, and nothing that was not; names stand for what they stood for in
+    /// `named`.
+    fn is_asked(
+        &self,
+        asked: &Asked,
+        (revision, change, answer): Accepted<'_>,
+        named: &Projection,
+    ) -> bool {
         let before = self.replay.at(revision - 1);
         let after = self.replay.at(*revision);
         let one = |id| change.events.iter().all(|event| event.id() == id);
@@ -366,14 +392,14 @@ impl<'a> Check<'a> {
                 Outcome::Updated(updated),
             ) => before.host(updated.id).is_some_and(|old| {
                 one(old.id)
-                    && is_meant(asked, before, old.id)
+                    && is_meant(asked, named, old.id)
                     && expected.is_none_or(|expected| old.version.get() == expected)
                     && Seen::of_facts(&patch.applied_to(old)) == Seen::from(&**updated).facts()
             }),
             (Asked::Delete { expected, .. }, Outcome::Deleted(id)) => {
                 before.host(*id).is_some_and(|old| {
                     one(*id)
-                        && is_meant(asked, before, *id)
+                        && is_meant(asked, named, *id)
                         && expected.is_none_or(|expected| old.version.get() == expected)
                 }) && after.host(*id).is_none()
             }
