@@ -475,8 +475,17 @@ impl<'a> Check<'a> {
         let Answered::Rejected(reason) = &operation.answered else {
             return;
         };
+        // A local read may be about any state that its node once had.
+        let local = matches!(
+            operation.asked,
+            Asked::Read {
+                linearizable: false,
+                ..
+            }
+        );
         let from = order
             .before(operation.called)
+            .filter(|_| !local)
             .map_or(0, |before| before.revision);
         let to = order.after(operation.returned).min(self.last);
         let mut checked = true;

@@ -11,7 +11,7 @@ mod world;
 use std::time::Duration;
 
 use hosts::{Command, HostPatch, HostRef};
-use oracle::{Answered, Asked, Effect, Reason, Seen, Violation, second_opinion};
+use oracle::{Answered, Asked, Effect, Reading, Reason, Seen, Violation, second_opinion};
 use world::{World, acknowledged, host, read_all, seen};
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -280,6 +280,23 @@ fn a_rejection_that_was_never_true_is_found() {
     assert_eq!(request, "r2");
     let called = world.history.operations[number].called;
     world.told_at(called, called + 1, other, acknowledged(&answer));
+    world.check().unwrap();
+}
+
+#[test]
+fn a_local_read_may_miss_what_was_added() {
+    let mut world = World::default();
+    let nas = world.add("r1", "nas.lan", "10.0.0.1");
+    let mut read = Asked::Read {
+        what: Reading::One(HostRef::Id(nas.id.parse().unwrap())),
+        linearizable: true,
+    };
+    let number = world.told(read.clone(), Answered::Rejected(Reason::NotFound));
+    assert!(matches!(world.violation(), Violation::NeverTrue { .. }));
+    if let Asked::Read { linearizable, .. } = &mut read {
+        *linearizable = false;
+    }
+    world.history.operations[number].asked = read;
     world.check().unwrap();
 }
 
