@@ -9,7 +9,10 @@ use crate::{
     net::{Link, Net, Site},
     trace::{note, turn_of},
 };
-use raft_store::disk::memory::{Operation, Trouble};
+use raft_store::{
+    disk::memory::{Operation, Trouble},
+    position::Vote,
+};
 use std::{collections::BTreeMap, io};
 
 /// Makes faults.
@@ -21,6 +24,8 @@ pub(crate) struct Faults {
     /// When the next one begins, in milliseconds.
     next: u64,
     undo: Vec<(u64, Undo)>,
+    /// The next node that votes loses its power at once: these are the votes until then.
+    at_vote: Option<BTreeMap<Site, Option<Vote>>>,
     /// How often each kind was made.
     pub(crate) made: BTreeMap<&'static str, u64>,
 }
@@ -45,6 +50,7 @@ impl Faults {
             clients,
             next: 2500,
             undo: Vec::new(),
+            at_vote: None,
             made: BTreeMap::new(),
         }
     }
@@ -57,6 +63,16 @@ impl Faults {
         turn_of("faults");
         for machine in machines.iter_mut() {
             if !machine.is_sound() && machine.is_up() && machine.has_no_power() {
+                self.cut(now, machine);
+            }
+        }
+        if let Some(votes) = &self.at_vote {
+            let voted = machines.iter_mut().find(|machine| {
+                let now = machine.vote();
+                now.is_some() && votes.get(&machine.id).is_some_and(|before| *before != now)
+            });
+            if let Some(machine) = voted {
+                self.at_vote = None;
                 self.cut(now, machine);
             }
         }
@@ -82,6 +98,7 @@ impl Faults {
     pub(crate) fn heal(&mut self, now: u64, machines: &mut [Machine]) -> io::Result<()> {
         turn_of("faults");
         note!("heal");
+        self.at_vote = None;
         for (_, undo) in std::mem::take(&mut self.undo) {
             self.undo(now, undo, machines)?;
         }
@@ -187,8 +204,15 @@ impl Faults {
             }
             Kind::PowerCutAtWork => {
                 let changes = self.chance.within(0, 25);
-                on(machines, node).spoil(|disk| disk.cut_after(changes));
+                on(machines, node).cut_after(changes);
                 self.undo.push((now + 3000, Undo::Cut(node)));
+            }
+            Kind::PowerCutAtVote => {
+                // Without a leader there is an election soon.
+                self.end(now, machines, &[node], End::Killed);
+                let others = machines.iter().filter(|machine| machine.is_up());
+                let votes = others.map(|machine| (machine.id, machine.vote()));
+                self.at_vote = Some(votes.collect());
             }
             Kind::DiskFails => {
                 let operation = self.chance.pick(&[
@@ -374,6 +398,7 @@ enum Kind {
     PowerCutOfSome,
     PowerCutOfAll,
     PowerCutAtWork,
+    PowerCutAtVote,
     DiskFails,
     FileFails,
     Stop,
@@ -391,12 +416,13 @@ enum Kind {
     ClientCut,
 }
 
-const KINDS: [Kind; 20] = [
+const KINDS: [Kind; 21] = [
     Kind::Kill,
     Kind::PowerCut,
     Kind::PowerCutOfSome,
     Kind::PowerCutOfAll,
     Kind::PowerCutAtWork,
+    Kind::PowerCutAtVote,
     Kind::DiskFails,
     Kind::FileFails,
     Kind::Stop,
@@ -422,6 +448,7 @@ impl Kind {
             Self::PowerCutOfSome => "power_cut_of_some",
             Self::PowerCutOfAll => "power_cut_of_all",
             Self::PowerCutAtWork => "power_cut_at_work",
+            Self::PowerCutAtVote => "power_cut_at_vote",
             Self::DiskFails => "disk_fails",
             Self::FileFails => "hosts_file_fails",
             Self::Stop => "stop",

@@ -20,6 +20,7 @@ use node::{
 use openraft::{ServerState, async_runtime::WatchReceiver as _};
 use raft_store::{
     disk::{Disk as _, Work, memory::MemoryDisk},
+    position::Vote,
     raft::Runtime as RaftRuntime,
     state::MemoryStates,
 };
@@ -52,6 +53,8 @@ pub(crate) struct Machine {
     /// How many nodes have run on it.
     pub(crate) lives: u64,
     sound: bool,
+    /// Its disk has never failed; losing its power is no failure.
+    unspoilt: bool,
 }
 
 struct Process {
@@ -103,6 +106,7 @@ impl Machine {
             running: None,
             lives: 0,
             sound: true,
+            unspoilt: true,
         })
     }
 
@@ -250,7 +254,24 @@ impl Machine {
     /// From now on its disk fails as `how` says.
     pub(crate) fn spoil(&mut self, how: impl FnOnce(&MemoryDisk)) {
         self.sound = false;
+        self.unspoilt = false;
         how(&self.disk);
+    }
+
+    /// Its power goes in the middle of the change after so many more.
+    pub(crate) fn cut_after(&mut self, changes: u64) {
+        self.sound = false;
+        self.disk.cut_after(changes);
+    }
+
+    /// Whether a node must be able to start on what is there.
+    pub(crate) const fn must_open(&self) -> bool {
+        self.unspoilt
+    }
+
+    /// What its node has promised.
+    pub(crate) fn vote(&self) -> Option<Vote> {
+        self.inside()?.log.state().vote
     }
 
     /// Whether the power is gone that was to go in the middle of its work.

@@ -100,6 +100,9 @@ enum Segment {
 /// Bytes that may be written and not read: as a socket's buffers.
 const CAPACITY: usize = 256 * 1024;
 
+/// Milliseconds that a segment is on its way, at the most, when it need not be sent again.
+const ON_THE_WIRE: u64 = 30;
+
 impl Net {
     pub(crate) fn new(seed: u64) -> Self {
         let state = State {
@@ -158,16 +161,16 @@ impl Net {
     pub(crate) fn darken(&self, site: Site) {
         let mut state = self.state();
         state.dark.insert(site);
-        let all: Vec<u64> = state.flows.keys().copied().collect();
-        for id in all {
-            let Some(flow) = state.flows.get_mut(&id) else {
-                continue;
-            };
-            if flow.from == site {
-                flow.under_way.clear();
-                flow.writer_gone = true;
-                state.busy.remove(&id);
-            }
+        let State {
+            now, links, flows, ..
+        } = &mut *state;
+        for flow in flows.values_mut().filter(|flow| flow.from == site) {
+            // What is on the wire arrives; what would have to be sent again does not.
+            let link = links.get(&(site, flow.to)).copied().unwrap_or_default();
+            let stuck = link.cut || link.held;
+            flow.under_way
+                .retain(|(due, _)| !stuck && *due <= *now + ON_THE_WIRE);
+            flow.writer_gone = true;
         }
     }
 

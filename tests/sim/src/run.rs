@@ -12,6 +12,7 @@ use crate::{
     pki::Pki,
     trace::{self, note, turn_of},
 };
+use node::NodeError;
 use oracle::{Answered, History};
 use std::{collections::BTreeMap, error::Error, time::Duration};
 use tempfile::TempDir;
@@ -182,6 +183,9 @@ impl Run {
                 Ok(None) => {}
                 Ok(Some(Ended::Failed(error))) if error.needs_a_person() => {
                     return Err(format!("n{node} needs a person: {error:?}"));
+                }
+                Ok(Some(Ended::Failed(NodeError::Store { cause, .. }))) if machine.must_open() => {
+                    return Err(format!("n{node} does not open its directory: {cause:?}"));
                 }
                 Ok(Some(_)) => self.faults.start_again(now, node),
                 Err(panic) => return Err(format!("n{node} panicked: {panic}")),
