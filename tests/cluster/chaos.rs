@@ -341,3 +341,20 @@ fn a_run_that_is_interrupted_heals_what_it_did() {
     cluster.until_healthy();
     assert_eq!(cluster.via_any().list("linearizable"), []);
 }
+
+/// A heartbeat on a new stream takes one round trip, as on an old one: else a leader would never be confirmed where the
+/// round trip takes more than half a heartbeat.
+#[test]
+fn a_cluster_with_slow_links_elects_and_takes_writes() {
+    // Twice the round trip would be too late.
+    let settings = "\n[raft]\nheartbeat = \"400ms\"\nelection_timeout = \"1200ms\"\n";
+    let cluster = Cluster::under_chaos_with(3, settings);
+    chaos(&cluster, "delay", &["all", "--by", "120ms"]);
+    let old = cluster.leader();
+    cluster.kill([&old]);
+    let new = until_replaced(&cluster, &old);
+    let revision = cluster.via(&new).add("nas.lan", "10.0.0.1");
+    chaos(&cluster, "heal", &[]);
+    cluster.until_all_at(revision);
+    cluster.assert_same_file_everywhere();
+}

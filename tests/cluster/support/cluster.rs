@@ -50,7 +50,12 @@ impl Cluster {
 
     /// The same, whose links, disks and hooks `chaos` can reach.
     pub(crate) fn under_chaos(nodes: u8) -> Self {
-        Self::started(nodes, "", &["--chaos"])
+        Self::under_chaos_with(nodes, "")
+    }
+
+    /// Both.
+    pub(crate) fn under_chaos_with(nodes: u8, settings: &str) -> Self {
+        Self::started(nodes, settings, &["--chaos"])
     }
 
     /// The same as the first, with `settings` at the end of every node's configuration.
@@ -65,7 +70,8 @@ impl Cluster {
             .tempdir()
             .unwrap();
         let (dir, log) = (place.path().join("c"), place.path().join("dev.log"));
-        let mut words = owned(words);
+        let again = owned(words);
+        let mut words = again.clone();
         words.extend(["--nodes".to_owned(), nodes.to_string()]);
         let mut dev = Dev::start(&dir, &log, &words);
         let text = fs::read(dir.join("cluster.json")).unwrap();
@@ -78,7 +84,7 @@ impl Cluster {
                 let text = fs::read_to_string(&path).unwrap() + settings;
                 fs::write(path, text).unwrap();
             }
-            dev = Dev::start(&dir, &log, &[]);
+            dev = Dev::start(&dir, &log, &again);
         }
         Self {
             nodes,

@@ -11,7 +11,10 @@ use super::{
     said_by_peer,
 };
 use crate::limits;
-use openraft::{errors::NetworkError, raft::StreamAppendResult};
+use openraft::{
+    errors::{NetworkError, Unreachable},
+    raft::StreamAppendResult,
+};
 use proto::peer::{Envelope, Reply, Route};
 use raft_store::{
     raft::{AppendEntriesRequest, AppendEntriesResponse, RaftLogId, TypeConfig},
@@ -65,14 +68,21 @@ impl Answered {
 }
 
 impl Appends {
-    /// Opens a stream to `peer` on its channel for `purpose`, within `time`.
+    /// Opens a stream to `peer` on its channel for `purpose`, within `time`,
+    /// with its first message: a heartbeat on a new stream takes one round trip,
+    /// no longer than on an old one.
     pub(super) async fn open(
         peer: Arc<Peer>,
         purpose: Purpose,
         route: Route,
         time: Duration,
+        first: &AppendEntriesRequest,
     ) -> Rpc<Self> {
         let (requests, messages) = mpsc::channel(limits::APPENDS_UNANSWERED);
+        let (sent, envelope) = sealed(first, &route, time);
+        requests
+            .try_send(envelope)
+            .map_err(Unreachable::from_string)?;
         let messages = tokio_stream::wrappers::ReceiverStream::new(messages);
         let mut client = peer.client(purpose);
         let opened = timeout(time, client.append(messages)).await;
@@ -90,9 +100,9 @@ impl Appends {
             time,
             requests,
             replies,
-            unanswered: VecDeque::with_capacity(limits::APPENDS_UNANSWERED),
-            unanswered_bytes: 0,
-            alarm: Box::pin(sleep_until(Instant::now() + time)),
+            unanswered_bytes: sent.bytes,
+            alarm: Box::pin(sleep_until(sent.overdue)),
+            unanswered: VecDeque::from([sent]),
         })
     }
 
@@ -114,19 +124,9 @@ impl Appends {
 
     /// Sends a message; there must be room.
     pub(super) fn send(&mut self, request: &AppendEntriesRequest) -> Rpc<()> {
-        let body = record::encode_append_entries_request(request);
-        let last = request.entries.last().map(|entry| entry.log_id);
-        self.unanswered_bytes += body.len();
-        self.unanswered.push_back(Sent {
-            previous: request.prev_log_id,
-            last: last.or(request.prev_log_id),
-            bytes: body.len(),
-            overdue: Instant::now() + self.time,
-        });
-        let envelope = Envelope {
-            route: Some(self.route.clone()),
-            body,
-        };
+        let (sent, envelope) = sealed(request, &self.route, self.time);
+        self.unanswered_bytes += sent.bytes;
+        self.unanswered.push_back(sent);
         match self.requests.try_send(envelope) {
             // Of a stream that is closed, its answers tell why.
             Ok(()) | Err(mpsc::error::TrySendError::Closed(_)) => Ok(()),
@@ -156,7 +156,8 @@ impl Appends {
         let Reply { body } = match replied {
             Ok(Some(reply)) => reply,
             Ok(None) => {
-                // It closes its port, in good order.
+                // It closes its port, in good order: not counted as unreachable,
+                // for it may be back at once.
                 return Err(NetworkError::from_string("the peer has ended the stream").into());
             }
             Err(status) => return Err(broken(&self.peer, &status)),
@@ -167,8 +168,34 @@ impl Appends {
             return Err(NetworkError::from_string("an answer to nothing").into());
         };
         self.unanswered_bytes -= sent.bytes;
+        if let Some(next) = self.unanswered.front_mut() {
+            // It waited behind this one: what is bounded is a standstill.
+            next.overdue = next.overdue.max(Instant::now() + self.time);
+        }
+        if response.is_conflict() && sent.previous.is_none() {
+            // Before the first entry every log is equal.
+            let text = "the peer has another log before its first entry";
+            return Err(NetworkError::from_string(text).into());
+        }
         Ok(Answered { sent, response })
     }
+}
+
+/// A message, and what is to be known of it until it is answered.
+fn sealed(request: &AppendEntriesRequest, route: &Route, time: Duration) -> (Sent, Envelope) {
+    let body = record::encode_append_entries_request(request);
+    let last = request.entries.last().map(|entry| entry.log_id);
+    let sent = Sent {
+        previous: request.prev_log_id,
+        last: last.or(request.prev_log_id),
+        bytes: body.len(),
+        overdue: Instant::now() + time,
+    };
+    let envelope = Envelope {
+        route: Some(route.clone()),
+        body,
+    };
+    (sent, envelope)
 }
 
 fn broken(peer: &Peer, status: &Status) -> openraft::errors::RPCError<TypeConfig> {

@@ -91,8 +91,8 @@ impl RaftNetworkV2<TypeConfig> for Connection {
         request: AppendEntriesRequest,
         option: RPCOption,
     ) -> Rpc<AppendEntriesResponse> {
-        let mut appends = self.appends(&option).await?;
-        appends.send(&request)?;
+        let time = append_time(self.purpose, option.soft_ttl());
+        let mut appends = self.begin(&request, time).await?;
         let response = appends.answer().await?.response;
         if response.is_success() {
             self.appends = Some(appends);
@@ -114,11 +114,11 @@ impl RaftNetworkV2<TypeConfig> for Connection {
             let Some(first) = requests.next().await else {
                 return Ok(stream::empty().boxed());
             };
-            let mut appends = self.appends(&option).await?;
-            appends.send(&first)?;
+            let time = append_time(self.purpose, option.soft_ttl());
             let session = Session {
+                appends: self.begin(&first, time).await?,
                 connection: self,
-                appends,
+                proven: false,
                 requests: requests.fuse(),
             };
             Ok(stream::unfold(Some(session), Session::next).boxed())
@@ -217,6 +217,9 @@ type Client = PeerServiceClient<Channel>;
 struct Session<'s, S> {
     connection: &'s mut Connection,
     appends: Appends,
+    /// A message was answered. Until then only one is on its way: after a failure openraft rests before each that it
+    /// gives, and a node that is back would wait twice.
+    proven: bool,
     requests: stream::Fuse<S>,
 }
 
@@ -231,7 +234,7 @@ impl<S: Stream<Item = AppendEntriesRequest> + Unpin> Session<'_, S> {
                 session.connection.appends = Some(session.appends);
                 return None;
             }
-            let more = session.appends.has_room() && !session.requests.is_done();
+            let more = session.proven && session.appends.has_room() && !session.requests.is_done();
             tokio::select! {
                 biased;
                 answered = session.appends.answer(), if session.appends.awaits() => break answered,
@@ -245,6 +248,7 @@ impl<S: Stream<Item = AppendEntriesRequest> + Unpin> Session<'_, S> {
         };
         Some(match answered {
             Ok(answered) => {
+                session.proven = true;
                 let result = answered.into_result();
                 let more = result.is_ok().then_some(session);
                 (Ok(result), more)
@@ -255,14 +259,16 @@ impl<S: Stream<Item = AppendEntriesRequest> + Unpin> Session<'_, S> {
 }
 
 impl Connection {
-    /// The stream of appends, opened where there is none.
-    async fn appends(&mut self, option: &RPCOption) -> Rpc<Appends> {
-        let time = append_time(self.purpose, option.soft_ttl());
+    /// Sends a message on the stream of appends, or opens one with it.
+    async fn begin(&mut self, request: &AppendEntriesRequest, time: Duration) -> Rpc<Appends> {
         match self.appends.take() {
-            Some(open) if open.is_usable() => Ok(open),
+            Some(mut open) if open.is_usable() => {
+                open.send(request)?;
+                Ok(open)
+            }
             _ => {
                 let route = self.peers.route(self.target);
-                Appends::open(self.peer()?, self.purpose, route, time).await
+                Appends::open(self.peer()?, self.purpose, route, time, request).await
             }
         }
     }

@@ -119,8 +119,9 @@ async fn a_node_that_is_gone_is_called_with_rests_in_between() {
     let mut editor = cluster.editor(leader);
     let before = cluster.wire.refused(&address(gone));
     let began = Instant::now();
-    for number in 0_u8.. {
-        added(&mut editor, &format!("10.0.0.{number}"), "nas.lan").await;
+    for number in 0_u16.. {
+        let [high, low] = number.to_be_bytes();
+        added(&mut editor, &format!("10.0.{high}.{low}"), "nas.lan").await;
         if began.elapsed() > Duration::from_secs(1) {
             break;
         }
