@@ -37,7 +37,7 @@ planted SEEDS="20":
     tests/sim/planted.sh {{SEEDS}}
 
 # What takes long, as root: many power cuts of stores and clusters, many kills, many trials. docs/reliability.md has the figures.
-nightly: && (failpoints "87") soak
+nightly: && (failpoints "90") soak
     ROUTER_HOSTS_REQUIRE_ROOT_TESTS=1 ROUTER_HOSTS_CUTS=120 cargo test -p raft-store --test power_cut -- --nocapture
     ROUTER_HOSTS_REQUIRE_ROOT_TESTS=1 ROUTER_HOSTS_CUTS=44 cargo test -p router-hosts --test cluster -- --nocapture power::
     ROUTER_HOSTS_KILLS=20 cargo test -p router-hosts --test cluster -- --nocapture kill::a_node_alone

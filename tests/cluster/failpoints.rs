@@ -104,9 +104,8 @@ fn trial(cluster: &mut Cluster, number: usize, site: Site, way: Way) -> After {
     let victim = match site.name {
         name if name.starts_with("leader.") => leader.clone(),
         name if name.starts_with("forward") => follower.clone(),
-        "log.vote" | "snapshot.receive" | "snapshot.install" | "snapshot.installed" => {
-            follower.clone()
-        }
+        "log.vote" | "log.witness" | "snapshot.receive" | "snapshot.install"
+        | "snapshot.installed" => follower.clone(),
         "log.truncate" => leader.clone(),
         _ => anywhere,
     };
@@ -121,7 +120,7 @@ fn trial(cluster: &mut Cluster, number: usize, site: Site, way: Way) -> After {
             arm();
             cluster.try_start(&victim);
         }
-        "log.vote" => {
+        "log.vote" | "log.witness" => {
             arm();
             cluster.kill([&leader]);
         }

@@ -40,6 +40,8 @@ pub const LOG_FLUSH: Site = fails("log.flush");
 pub const LOG_FLUSHED: Site = fails("log.flushed");
 /// Before a vote is put in the log.
 pub const LOG_VOTE: Site = fails("log.vote");
+/// After a vote was flushed, before it is written a second time.
+pub const LOG_WITNESS: Site = fails("log.witness");
 /// Before entries are declared void.
 pub const LOG_TRUNCATE: Site = fails("log.truncate");
 /// Before a purge is put in the log.
@@ -100,11 +102,12 @@ pub const HOOKS: Site = only_stops("hooks");
 pub const HOOKS_NOTE: Site = fails("hooks.note");
 
 /// All of them.
-pub const SITES: [Site; 33] = [
+pub const SITES: [Site; 34] = [
     LOG_WRITE,
     LOG_FLUSH,
     LOG_FLUSHED,
     LOG_VOTE,
+    LOG_WITNESS,
     LOG_TRUNCATE,
     LOG_PURGE,
     LOG_COMMITTED,

@@ -72,7 +72,7 @@ pub enum OpenLogError {
     },
     /// The log ends before the newest vote.
     #[error(
-        "the log in {dir} has lost its end: {} has {witnessed}, and the log {}. {}",
+        "the log in {dir} has lost its end: {} knows the vote for {witnessed}, and {}. {}",
         witness::path(dir).display(), Known(known), REMEDY
     )]
     VoteLost {
@@ -175,7 +175,16 @@ pub(super) fn open(
     }
     let names = disk.list(dir).map_err(failed("list"))?;
     let found: Vec<u64> = names.iter().filter_map(|name| sequence_of(name)).collect();
-    let scan = Scan::all(disk.as_ref(), dir, identity, options.cache_bytes, &found)?;
+    let testimony = witness::read(disk.as_ref(), dir, identity);
+    let cache = options.cache_bytes;
+    let scan = Scan::all(
+        disk.as_ref(),
+        dir,
+        identity,
+        cache,
+        &found,
+        testimony.vote(),
+    )?;
     let Scan {
         replay,
         mut segments,
@@ -183,25 +192,12 @@ pub(super) fn open(
         current,
         ..
     } = scan;
-    let vote = replay.standing.vote;
-    let testimony = witness::read(disk.as_ref(), dir, identity);
-    let testimony = testimony.map_err(failed("read the second copy of the vote in"))?;
-    match testimony {
-        Testimony::Foreign(found) => {
-            return Err(OpenLogError::Identity {
-                path: witness::path(dir),
-                found,
-                expected: identity,
-            });
-        }
-        Testimony::Vote(witnessed) if forgets(vote, witnessed) => {
-            return Err(OpenLogError::VoteLost {
-                dir: dir.to_path_buf(),
-                witnessed,
-                known: vote,
-            });
-        }
-        Testimony::Vote(_) | Testimony::None => {}
+    if let Testimony::Foreign(found) = testimony {
+        return Err(OpenLogError::Identity {
+            path: witness::path(dir),
+            found,
+            expected: identity,
+        });
     }
     let current = match current {
         Some(current) => current,
@@ -211,6 +207,13 @@ pub(super) fn open(
             });
         }
         None => {
+            if let Some(witnessed) = testimony.vote() {
+                return Err(OpenLogError::VoteLost {
+                    dir: dir.to_path_buf(),
+                    witnessed,
+                    known: None,
+                });
+            }
             for unfinished in found {
                 let path = segment_path(dir, unfinished);
                 disk.remove(&path)
@@ -221,7 +224,7 @@ pub(super) fn open(
         }
     };
     disk.sync_dir(dir).map_err(failed("flush the names in"))?;
-    if let Some(vote) = vote
+    if let Some(vote) = replay.standing.vote
         && testimony != Testimony::Vote(vote)
     {
         // Nobody was told of it yet, or the copy is lost: the log has it.
@@ -251,19 +254,14 @@ pub(super) fn open(
     })
 }
 
-/// Whether a log that knows this vote has forgotten the witnessed one.
-fn forgets(known: Option<Vote>, witnessed: Vote) -> bool {
-    known.is_none_or(|known| known != witnessed && !known.may_follow(&witnessed))
-}
-
 /// What a log knows of votes, as the end of a sentence.
 struct Known<'a>(&'a Option<Vote>);
 
 impl fmt::Display for Known<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            Some(vote) => write!(f, "ends at {vote}"),
-            None => f.write_str("has no vote"),
+            Some(vote) => write!(f, "the newest in the log is for {vote}"),
+            None => f.write_str("there is none in the log"),
         }
     }
 }

@@ -13,10 +13,11 @@ use super::{
     index::Stored,
     open::{Damage, OpenLogError},
     replay::Replay,
-    tail,
+    tail, witness,
     writer::{Current, Sealed, Segment, segment_path},
 };
 use crate::disk::{self, Disk, DiskFile};
+use crate::position::Vote;
 
 /// What the segments hold.
 pub(super) struct Scan<'a> {
@@ -40,13 +41,15 @@ enum End {
 
 impl<'a> Scan<'a> {
     /// Reads the segments numbered `found`, in rising order. Only when all of
-    /// it was read and is good, what a crash has left over is removed.
+    /// it was read and is good, and the `witnessed` vote is in it, what a crash
+    /// has left over is removed.
     pub(super) fn all(
         disk: &'a dyn Disk,
         dir: &'a Path,
         identity: Identity,
         cache_bytes: usize,
         found: &[u64],
+        witnessed: Option<Vote>,
     ) -> Result<Self, OpenLogError> {
         let replay = Replay::new(cache_bytes);
         let (segments, sealed) = (BTreeMap::new(), VecDeque::new());
@@ -84,6 +87,14 @@ impl<'a> Scan<'a> {
         if let Some(indexes) = scan.replay.missing() {
             let before = run.first().map_or(0, |first| first - 1);
             return Err(scan.missing(before, indexes));
+        }
+        let known = scan.replay.standing.vote;
+        if let Some(witnessed) = witnessed.filter(|vote| witness::forgets(known, *vote)) {
+            return Err(OpenLogError::VoteLost {
+                dir: dir.to_path_buf(),
+                witnessed,
+                known,
+            });
         }
         // Segments before a gap were being removed when the power went.
         for &sequence in left.iter().chain(void) {

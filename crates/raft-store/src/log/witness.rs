@@ -39,6 +39,20 @@ pub(super) enum Testimony {
     Foreign(Identity),
 }
 
+impl Testimony {
+    pub(super) const fn vote(&self) -> Option<Vote> {
+        match self {
+            Self::Vote(vote) => Some(*vote),
+            Self::None | Self::Foreign(_) => None,
+        }
+    }
+}
+
+/// Whether a log that knows this vote has forgotten the witnessed one.
+pub(super) fn forgets(known: Option<Vote>, witnessed: Vote) -> bool {
+    known.is_none_or(|known| known != witnessed && !known.may_follow(&witnessed))
+}
+
 /// Makes `vote` durable here, too.
 pub(super) fn write(disk: &dyn Disk, dir: &Path, identity: Identity, vote: Vote) -> io::Result<()> {
     let standing = Standing {
@@ -62,24 +76,35 @@ pub(super) fn write(disk: &dyn Disk, dir: &Path, identity: Identity, vote: Vote)
     disk.sync_dir(room(dir))
 }
 
-/// Reads the witness. One that is damaged is as good as none: what it knew is
-/// in the log, unless both were lost.
-pub(super) fn read(disk: &dyn Disk, dir: &Path, identity: Identity) -> io::Result<Testimony> {
+/// Reads the witness. One that is damaged, or cannot be read, is as good as
+/// none: what it knew is in the log, unless both were lost.
+pub(super) fn read(disk: &dyn Disk, dir: &Path, identity: Identity) -> Testimony {
     let path = path(dir);
-    if disk.len(&path)?.is_none() {
-        return Ok(Testimony::None);
-    }
-    let mut bytes = [0; HEADER_BYTES];
-    disk.open(&path)?.read_at(&mut bytes, 0)?;
-    Ok(match Header::decode(&bytes) {
-        Ok((header, _)) if header.identity != identity => Testimony::Foreign(header.identity),
-        Ok((header, _)) => header
+    let header = || {
+        if disk.len(&path)?.is_none() {
+            return Ok(None);
+        }
+        let mut bytes = [0; HEADER_BYTES];
+        disk.open(&path)?.read_at(&mut bytes, 0)?;
+        let (header, _) = Header::decode(&bytes).map_err(|bad| {
+            io::Error::new(
+                io::ErrorKind::InvalidData,
+                format!("it is damaged ({bad:?})"),
+            )
+        })?;
+        Ok::<_, io::Error>(Some(header))
+    };
+    match header() {
+        Ok(None) => Testimony::None,
+        Ok(Some(header)) if header.identity != identity => Testimony::Foreign(header.identity),
+        Ok(Some(header)) => header
             .standing
             .vote
             .map_or(Testimony::None, Testimony::Vote),
-        Err(_) => {
-            tracing::warn!(path = %path.display(), "the second copy of the vote is damaged, and made anew from the log");
+        Err(error) => {
+            let path = path.display();
+            tracing::warn!(%path, %error, "the second copy of the vote is made anew from the log");
             Testimony::None
         }
-    })
+    }
 }

@@ -219,7 +219,9 @@ impl Writer {
 
     /// Has the witness say the same before anybody is told of the vote.
     fn testify(&self, vote: Vote) -> Result<(), LogFailure> {
-        let written = witness::write(self.disk.as_ref(), &self.dir, self.identity, vote);
+        let passed = failpoint::LOG_WITNESS.pass();
+        let write = |()| witness::write(self.disk.as_ref(), &self.dir, self.identity, vote);
+        let written = passed.and_then(write);
         written.map_err(|cause| LogFailure::Disk {
             doing: "write",
             path: witness::path(&self.dir),

@@ -11,13 +11,14 @@ use openraft::{Config, ConfigError, SnapshotPolicy};
 pub struct RaftTimings {
     /// The id of the cluster; openraft shows it in its own messages.
     pub cluster: u128,
-    /// How often a leader shows that it lives.
+    /// How often a leader shows that it lives. A follower has to answer within
+    /// that time: at least twice the round trip.
     pub heartbeat: Duration,
-    /// The shortest silence after which a follower stands for election: at
-    /// least three heartbeats.
+    /// The shortest election timeout, which counts from the end of the lease:
+    /// at least three heartbeats.
     pub election_min: Duration,
-    /// The longest such silence, and how long a leader's lease lasts; see
-    /// [`Self::longest`].
+    /// The longest one, and how long a leader's lease lasts; see
+    /// [`Self::longest`]. A follower stands after 2.5 to 3 times the shortest.
     pub election_max: Duration,
     /// Entries after which a snapshot is taken.
     pub snapshot_entries: u64,
@@ -97,8 +98,9 @@ pub fn openraft_config(timings: &RaftTimings) -> Result<Config, InvalidTimings> 
         // been deposed while it was away.
         enable_leader_restore: Some(false),
         // A follower whose disk has lost the end of its log is sent it again.
-        // Otherwise openraft takes it for a bug and ends the leader, and then
-        // every next one. A wiped disk never comes so far: its node refuses it.
+        // Otherwise openraft leaves it behind for ever (and a debug build of the
+        // leader panics). Until then it votes with less than it has answered for:
+        // docs/reliability.md, Damage. A wiped disk never comes so far.
         allow_log_reversion: Some(true),
         // The default of 200 ms is shorter than one flush on a slow disk.
         install_snapshot_timeout: 30_000,

@@ -63,8 +63,8 @@ const TABLE: [(Victim, Damage, Then); 28] = {
     const OVERWRITTEN: Then = Refuses(&["is damaged at offset", "valid ones follow", REJOIN]);
     const FORGETS: Then = Refuses(&[
         "has lost its end",
-        "VOTE has node 1 in term 2",
-        "ends at node 1 in term 1",
+        "VOTE knows the vote for node 1 in term 2",
+        "the log is for node 1 in term 1",
         REJOIN,
     ]);
     const NOBODYS: Then = Refuses(&["IDENTITY is damaged", "nobody knows whose", REJOIN]);
