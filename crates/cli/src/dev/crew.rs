@@ -176,11 +176,15 @@ impl Crew {
             }
         }
         let mut down = Vec::new();
+        let mut kept = None;
         for &place in chosen {
             for node in self.nodes.at(&[place]) {
                 if let Some(obstacles) = node.obstacles() {
                     for flag in Flag::ALL {
-                        obstacles.lower(flag).map_err(|cause| unwritable(&cause))?;
+                        // One that stays must not keep the others.
+                        if let Err(cause) = obstacles.lower(flag) {
+                            kept = Some(unwritable(&cause));
+                        }
                     }
                 }
                 match node.state() {
@@ -190,7 +194,8 @@ impl Crew {
                 }
             }
         }
-        Ok(self.start(&down).await?)
+        self.start(&down).await?;
+        kept.map_or(Ok(()), Err)
     }
 
     fn remember(&mut self) {

@@ -7,6 +7,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::BytesMut;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -14,7 +15,7 @@ use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use super::hindrance::{Dice, Fate, Line};
 
@@ -30,19 +31,24 @@ pub(super) async fn serve(
     loop {
         tokio::select! {
             accepted = listener.accept(), if connections.len() < CONNECTIONS_MAX => {
-                // A failed accept is one connection less: the other side sees it.
-                if let Ok((stream, _)) = accepted {
-                    let (there, back) = (Arc::clone(&there), Arc::clone(&back));
-                    connections.spawn(async move {
-                        // How a connection ends, its ends are told by their sockets.
-                        carry(stream, target, &there, &back).await.ok();
-                    });
-                }
+                let Ok((stream, _)) = accepted else {
+                    // Without a free descriptor it fails at once, again and again.
+                    sleep(ACCEPT_REST).await;
+                    continue;
+                };
+                let (there, back) = (Arc::clone(&there), Arc::clone(&back));
+                connections.spawn(async move {
+                    // How a connection ends, its ends are told by their sockets.
+                    carry(stream, target, &there, &back).await.ok();
+                });
             }
             Some(_) = connections.join_next() => {}
         }
     }
 }
+
+/// After a connection that could not be taken.
+const ACCEPT_REST: Duration = Duration::from_millis(50);
 
 async fn carry(
     mut caller: TcpStream,
