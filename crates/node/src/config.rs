@@ -16,12 +16,14 @@ use serde::Deserialize;
 use std::{
     collections::BTreeSet,
     fs, io,
+    net::Ipv6Addr,
     path::{Path, PathBuf},
     time::Duration,
 };
 
 mod expand;
 mod hooks;
+mod shown;
 
 /// A configuration that has been checked: the node trusts every field.
 #[derive(Clone, Debug)]
@@ -160,9 +162,9 @@ impl Config {
         path: &Path,
         variable: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, ConfigError> {
-        let malformed = |message| ConfigError::Malformed {
+        let malformed = |message: String| ConfigError::Malformed {
             path: path.into(),
-            message,
+            message: shown::shown(&message),
         };
         let file = expand::read::<File>(text, variable).map_err(malformed)?;
         Check { path }.config(file)
@@ -292,7 +294,7 @@ impl Check<'_> {
         Ok(Config {
             id: own.id,
             listen: self.address("node.listen", listen)?,
-            advertise: self.address("node.advertise", advertise)?,
+            advertise: self.reachable("node.advertise", advertise)?,
             name: node.name,
             data_dir: self.place(node.data_dir),
             hosts_path: self.place(hosts.path),
@@ -328,7 +330,7 @@ impl Check<'_> {
                     format!("`{name}` is no node name: 1 to 64 visible ASCII characters"),
                 ));
             }
-            self.address(KEY, address.clone())?;
+            self.reachable(KEY, address.clone())?;
             if !ids.insert(id) || !names.insert(name) || !addresses.insert(address) {
                 return Err(self.invalid(
                     KEY,
@@ -376,13 +378,24 @@ impl Check<'_> {
         }
     }
 
+    /// An address to listen on: any host, and 0 for a port that is free.
     fn address(&self, key: &'static str, address: String) -> Result<String, ConfigError> {
         let port = address
             .rsplit_once(':')
-            .filter(|(host, _)| !host.is_empty());
-        match port.and_then(|(_, port)| port.parse::<u16>().ok()) {
+            .filter(|(host, _)| is_host(host))
+            .and_then(|(_, port)| port.parse::<u16>().ok());
+        match port {
             Some(_) => Ok(address),
             None => Err(self.invalid(key, format!("`{address}` is not `host:port`"))),
+        }
+    }
+
+    /// An address that others connect to.
+    fn reachable(&self, key: &'static str, address: String) -> Result<String, ConfigError> {
+        let address = self.address(key, address)?;
+        match address.rsplit_once(':') {
+            Some((_, "0")) => Err(self.invalid(key, format!("`{address}` has no port"))),
+            _ => Ok(address),
         }
     }
 
@@ -394,7 +407,29 @@ impl Check<'_> {
         ConfigError::Invalid {
             path: self.path.into(),
             key,
-            message,
+            message: shown::shown(&message),
+        }
+    }
+}
+
+/// A name, or an address: one of IPv6 stands in brackets, or nobody could tell its end.
+fn is_host(host: &str) -> bool {
+    match host
+        .strip_prefix('[')
+        .and_then(|host| host.strip_suffix(']'))
+    {
+        // A zone is an interface of this machine, which only it can know.
+        Some(address) => {
+            let address = address
+                .split_once('%')
+                .map_or(address, |(address, _)| address);
+            address.parse::<Ipv6Addr>().is_ok()
+        }
+        None => {
+            !host.is_empty()
+                && host
+                    .chars()
+                    .all(|c| c.is_ascii_graphic() && !":/[]@".contains(c))
         }
     }
 }

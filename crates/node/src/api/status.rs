@@ -142,7 +142,8 @@ pub fn change_failed(error: &WriteError, given: Option<&str>) -> Status {
     else {
         return write_failed(error);
     };
-    let shown: String = given.chars().take(VERSION_CHARS_SHOWN).collect();
+    let shown = given.chars().take(VERSION_CHARS_SHOWN);
+    let shown: String = shown.flat_map(char::escape_debug).collect();
     let message = format!("host {id} is at version {actual}, not `{shown}`");
     refused(Code::Aborted, rejection.reason(), message)
 }
