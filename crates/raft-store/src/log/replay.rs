@@ -35,6 +35,14 @@ impl Replay {
         if self.begun {
             return standing == self.standing;
         }
+        let ends = [standing.purged, standing.last];
+        if ends
+            .into_iter()
+            .flatten()
+            .any(|id| rules::check_index(id).is_err())
+        {
+            return false;
+        }
         self.begun = true;
         self.standing = standing;
         if let Some(last) = standing.last {

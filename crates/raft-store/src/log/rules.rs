@@ -31,6 +31,12 @@ pub enum BrokenRule {
         /// The entry offered.
         found: LogId,
     },
+    /// No entry could come after it.
+    #[error("there is no entry {index}: none could follow it")]
+    Last {
+        /// The largest number.
+        index: u64,
+    },
     /// An entry is larger than a record may be.
     #[error("entry {index} has {bytes} bytes, and at most {max} can be stored")]
     Large {
@@ -80,6 +86,7 @@ impl From<BrokenRule> for io::Error {
 /// Whether `id` with `bytes` of payload may be the entry after `last`. An
 /// empty log that nothing was purged from may begin anywhere.
 pub(super) fn check_entry(last: Option<LogId>, id: LogId, bytes: usize) -> Result<(), BrokenRule> {
+    check_index(id)?;
     if let Some(last) = last {
         if last.index.checked_add(1) != Some(id.index) {
             return Err(BrokenRule::Gap {
@@ -97,6 +104,14 @@ pub(super) fn check_entry(last: Option<LogId>, id: LogId, bytes: usize) -> Resul
             bytes,
             max: PAYLOAD_BYTES_MAX,
         });
+    }
+    Ok(())
+}
+
+/// The index after one in the log is counted all over this crate.
+pub(super) const fn check_index(LogId { index, .. }: LogId) -> Result<(), BrokenRule> {
+    if index == u64::MAX {
+        return Err(BrokenRule::Last { index });
     }
     Ok(())
 }
@@ -131,6 +146,7 @@ pub(super) fn check(
             }
         }
         Record::Purged(to) => {
+            check_index(to)?;
             let first = index.range().start;
             let hole = absent.is_none() && to.index.checked_add(1).is_some_and(|next| next < first);
             let back = standing
