@@ -6,17 +6,19 @@
 //! without descriptors waits and tries again.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures::Stream;
 use futures::future::{AbortHandle, Abortable, BoxFuture};
 use futures::stream::{self, FuturesUnordered, StreamExt};
+use hosts::Actor;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{Instant, sleep_until, timeout};
@@ -46,7 +48,7 @@ pub struct Connection {
 pub struct Accepted {
     stream: TlsStream<Io>,
     connection: Connection,
-    _place: OwnedSemaphorePermit,
+    _place: Place,
 }
 
 /// The connections of a listener, until `stop`. Each handshake uses the certificates that `tls` holds when it begins,
@@ -189,10 +191,25 @@ async fn take(listener: &mut dyn Listener, pause: &Pause) -> io::Result<(Io, Soc
 }
 
 /// Who may still come in. Nodes have places of their own: a program that leaks connections must not part the cluster.
+/// Nor must it shut out other clients: each has a share.
 #[derive(Clone, Debug)]
 struct Places {
     nodes: Arc<Semaphore>,
     clients: Arc<Semaphore>,
+    /// How many connections each client has open; whoever has none is not in it.
+    taken: Arc<Mutex<BTreeMap<Actor, usize>>>,
+}
+
+/// The right to a connection, given back when dropped.
+struct Place {
+    _permit: OwnedSemaphorePermit,
+    _share: Option<Share>,
+}
+
+/// One of a client's connections.
+struct Share {
+    client: Actor,
+    taken: Arc<Mutex<BTreeMap<Actor, usize>>>,
 }
 
 impl Default for Places {
@@ -200,17 +217,46 @@ impl Default for Places {
         Self {
             nodes: Arc::new(Semaphore::new(NODE_CONNECTIONS_MAX)),
             clients: Arc::new(Semaphore::new(CLIENT_CONNECTIONS_MAX)),
+            taken: Arc::default(),
         }
     }
 }
 
 impl Places {
-    fn take(&self, caller: &Caller) -> Option<OwnedSemaphorePermit> {
-        let places = match caller.who {
-            Who::Node(_) => &self.nodes,
-            Who::Client(_) => &self.clients,
+    fn take(&self, caller: &Caller) -> Option<Place> {
+        let (places, share) = match &caller.who {
+            Who::Node(_) => (&self.nodes, None),
+            Who::Client(client) => (&self.clients, Some(self.share(client)?)),
         };
-        places.clone().try_acquire_owned().ok()
+        Some(Place {
+            _permit: places.clone().try_acquire_owned().ok()?,
+            _share: share,
+        })
+    }
+
+    fn share(&self, client: &Actor) -> Option<Share> {
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = taken.entry(client.clone()).or_default();
+        if *count >= CLIENT_SHARE {
+            return None;
+        }
+        *count += 1;
+        Some(Share {
+            client: client.clone(),
+            taken: Arc::clone(&self.taken),
+        })
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Entry::Occupied(mut count) = taken.entry(self.client.clone()) {
+            *count.get_mut() -= 1;
+            if *count.get() == 0 {
+                count.remove();
+            }
+        }
     }
 }
 
@@ -245,6 +291,9 @@ const NODE_CONNECTIONS_MAX: usize = 128;
 
 /// How many connections of clients are open at once: far more than a site has clients, at some 50 KB each.
 const CLIENT_CONNECTIONS_MAX: usize = 512;
+
+/// How many of them one client may have: a program that leaks them shuts out itself, and `bench` opens 64 at the most.
+const CLIENT_SHARE: usize = 128;
 
 const PAUSE_MIN: Duration = Duration::from_millis(10);
 const PAUSE_MAX: Duration = Duration::from_secs(1);

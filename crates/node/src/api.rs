@@ -11,4 +11,5 @@ mod import;
 mod metadata;
 pub mod peer;
 mod renders;
+mod shares;
 pub mod status;

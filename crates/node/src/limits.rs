@@ -29,6 +29,10 @@ pub const IMPORTS_AT_ONCE: usize = 4;
 /// two; an open answer holds no more than one piece.
 pub const RENDERS_AT_ONCE: usize = 2;
 
+/// Long answers one caller has open on a node; further ones wait. One that
+/// nobody reads holds up to half a MiB in the buffers of its connection.
+pub const LONG_ANSWERS_PER_CALLER: usize = 64;
+
 /// Rows of an import that are decided on the task of the leader itself, in some
 /// 5 ms; more are decided aside.
 pub const ROWS_DECIDED_INLINE: usize = 500;

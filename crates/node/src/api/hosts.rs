@@ -6,6 +6,7 @@ use super::{
     import::Refused,
     metadata::{self, Marks},
     renders::{Answers, Renders, Selection},
+    shares::{Shares, holding},
     status,
 };
 use crate::{
@@ -27,7 +28,7 @@ use proto::{
 use raft_store::{Applied, disk::Work};
 use std::sync::Arc;
 use tokio::{
-    sync::{Semaphore, watch},
+    sync::{OwnedSemaphorePermit, Semaphore, watch},
     time::Instant,
 };
 use tonic::{Request, Response, Status, Streaming, metadata::MetadataMap};
@@ -43,6 +44,7 @@ pub struct HostsApi {
     pub(super) marks: Marks,
     pub(super) imports: Arc<Semaphore>,
     renders: Renders,
+    shares: Shares,
     pub(super) work: Work,
 }
 
@@ -68,6 +70,7 @@ impl HostsApi {
             marks,
             imports,
             renders: Renders::new(work),
+            shares: Shares::default(),
             work,
         }
     }
@@ -139,6 +142,16 @@ impl HostsApi {
             Some(since) => Since::Known(since),
             None => Since::New(Revision::new(self.reads.local().index().unwrap_or(0))),
         })
+    }
+
+    /// A place among the caller's long answers.
+    async fn place(
+        &self,
+        metadata: &MetadataMap,
+        by: Actor,
+    ) -> Result<OwnedSemaphorePermit, Status> {
+        let deadline = metadata::deadline(metadata, limits::CALL_TIME);
+        self.shares.place(by, deadline).await
     }
 
     pub(super) async fn view(
@@ -259,7 +272,7 @@ impl HostsService for HostsApi {
         &self,
         request: Request<v1::ListHostsRequest>,
     ) -> Result<Response<Self::ListHostsStream>, Status> {
-        caller(&request, Need::Read)?;
+        let by = caller(&request, Need::Read)?;
         let (metadata, _, message) = request.into_parts();
         let List {
             filter,
@@ -267,6 +280,7 @@ impl HostsService for HostsApi {
             offset,
             consistency,
         } = parsed(message.try_into())?;
+        let place = self.place(&metadata, by).await?;
         let view = self.view(&metadata, consistency).await?;
         let selection = Selection {
             query: filter.unwrap_or_default(),
@@ -275,23 +289,26 @@ impl HostsService for HostsApi {
             ..Selection::of(&view)
         };
         let entry = |entry| v1::ListHostsResponse { entry: Some(entry) };
-        Ok(self.seen(self.renders.entries(selection, entry), &view))
+        let answers = holding(self.renders.entries(selection, entry), place);
+        Ok(self.seen(answers, &view))
     }
 
     async fn search_hosts(
         &self,
         request: Request<v1::SearchHostsRequest>,
     ) -> Result<Response<Self::SearchHostsStream>, Status> {
-        caller(&request, Need::Read)?;
+        let by = caller(&request, Need::Read)?;
         let (metadata, _, message) = request.into_parts();
         let Search { query, consistency } = parsed(message.try_into())?;
+        let place = self.place(&metadata, by).await?;
         let view = self.view(&metadata, consistency).await?;
         let selection = Selection {
             query,
             ..Selection::of(&view)
         };
         let entry = |entry| v1::SearchHostsResponse { entry: Some(entry) };
-        Ok(self.seen(self.renders.entries(selection, entry), &view))
+        let answers = holding(self.renders.entries(selection, entry), place);
+        Ok(self.seen(answers, &view))
     }
 
     async fn import_hosts(
@@ -320,18 +337,19 @@ impl HostsService for HostsApi {
         &self,
         request: Request<v1::ExportHostsRequest>,
     ) -> Result<Response<Self::ExportHostsStream>, Status> {
-        caller(&request, Need::Read)?;
+        let by = caller(&request, Need::Read)?;
         let (metadata, _, message) = request.into_parts();
         let v1::ExportHostsRequest {
             format,
             consistency,
         } = message;
         let format = parsed(file_format(&format))?;
-        let view = self
-            .view(&metadata, parsed(Consistency::from_wire(consistency))?)
-            .await?;
+        let consistency = parsed(Consistency::from_wire(consistency))?;
+        let place = self.place(&metadata, by).await?;
+        let view = self.view(&metadata, consistency).await?;
         let export = Export::new(hosts::Projection::clone(&view.projection), format);
-        Ok(self.seen(self.renders.pieces(export), &view))
+        let answers = holding(self.renders.pieces(export), place);
+        Ok(self.seen(answers, &view))
     }
 
     async fn liveness(

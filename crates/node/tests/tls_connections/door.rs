@@ -54,12 +54,12 @@ async fn of_too_many_silent_callers_the_oldest_give_way() {
 }
 
 #[tokio::test]
-async fn a_client_that_leaks_connections_shuts_out_clients_and_no_node() {
+async fn a_client_that_leaks_connections_shuts_out_itself_alone() {
     let site = Site::new();
     let one = Answering::start(site.load(&site.node(1))).await;
     let leaky = one.dialer(site.load(&site.client(Role::Viewer, "leaky")));
     let mut leaked = Vec::new();
-    for _ in 0..512 {
+    for _ in 0..128 {
         leaked.push(leaky.connect(ADDRESS, peer(1)).await.unwrap());
     }
     let error = leaky.connect(ADDRESS, peer(1)).await.err().unwrap();
@@ -67,7 +67,14 @@ async fn a_client_that_leaks_connections_shuts_out_clients_and_no_node() {
         error.to_string().contains("closed the connection"),
         "{error}"
     );
-    one.check(site.load(&site.node(2)), peer(1)).await.unwrap();
+    // Another role is another client, whatever its name.
+    for other in [
+        site.client(Role::Viewer, "careful"),
+        site.client(Role::Editor, "leaky"),
+        site.node(2),
+    ] {
+        one.check(site.load(&other), peer(1)).await.unwrap();
+    }
 
     leaked.pop();
     let place = async {
@@ -76,6 +83,22 @@ async fn a_client_that_leaks_connections_shuts_out_clients_and_no_node() {
         }
     };
     timeout(Duration::from_secs(10), place).await.unwrap();
+}
+
+#[tokio::test]
+async fn clients_that_have_all_places_shut_out_clients_and_no_node() {
+    let site = Site::new();
+    let one = Answering::start(site.load(&site.node(1))).await;
+    let mut open = Vec::new();
+    for n in 0..4 {
+        let client = one.dialer(site.load(&site.client(Role::Viewer, &format!("c{n}"))));
+        for _ in 0..128 {
+            open.push(client.connect(ADDRESS, peer(1)).await.unwrap());
+        }
+    }
+    let late = one.dialer(site.load(&site.client(Role::Viewer, "late")));
+    late.connect(ADDRESS, peer(1)).await.err().unwrap();
+    one.check(site.load(&site.node(2)), peer(1)).await.unwrap();
 }
 
 /// A listener that has no descriptors left, for so many turns.
