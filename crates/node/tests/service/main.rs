@@ -7,6 +7,7 @@
     reason = "the helpers of these tests stop them where they fail"
 )]
 
+mod bad_input;
 mod clocks;
 mod disks;
 mod imports;
