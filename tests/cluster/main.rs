@@ -20,6 +20,7 @@ mod dev;
 mod disk;
 #[cfg(feature = "failpoints")]
 mod failpoints;
+mod flood;
 mod formats;
 mod hooks;
 mod kill;
