@@ -43,6 +43,10 @@ nightly: && (failpoints "90") soak
     ROUTER_HOSTS_KILLS=20 cargo test -p router-hosts --test cluster -- --nocapture kill::a_node_alone
     ROUTER_HOSTS_REQUIRE_ROOT_TESTS=1 ROUTER_HOSTS_TRIALS=420 ROUTER_HOSTS_LEDGER=docs/reliability/ledger.csv cargo test -p router-hosts --test trials -- --nocapture
 
+# Each fuzz target for so many seconds, on all processors; needs a C++ compiler. tests/fuzz/run.sh says more.
+fuzz SECONDS *TARGETS:
+    tests/fuzz/run.sh {{SECONDS}} {{TARGETS}}
+
 # Load on a cluster for some minutes: memory and disk have to reach a plateau.
 soak PERIODS="18":
     cargo run -p router-hosts -- dev --run sh tests/soak.sh {{PERIODS}}
