@@ -1,6 +1,6 @@
 //! Places at which a build with the feature `failpoints` can be made to fail.
 //!
-//! Such a build reads what is to happen from a file (see [`watch`]), also while
+//! Such a build reads what is to happen from a file (`armed::watch`), also while
 //! it runs: `log.flush=100*off->panic` panics at the hundred-and-first flush of
 //! the log. Every other build has nothing here: each site is a call of an empty
 //! function.
