@@ -157,10 +157,7 @@ fn lesson_docs_documents_name_only_commands_that_exist() {
 #[test]
 fn every_flag_of_these_commands_is_typed_in_a_test() {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/client");
-    let mut typed = String::new();
-    for entry in std::fs::read_dir(tests).unwrap() {
-        typed += &std::fs::read_to_string(entry.unwrap().path()).unwrap();
-    }
+    let typed = texts_below(&tests);
     for (words, command) in vocabulary::commands() {
         let second = words.split(' ').nth(1);
         if !matches!(
@@ -173,6 +170,16 @@ fn every_flag_of_these_commands_is_typed_in_a_test() {
             assert!(typed.contains(&format!("--{flag}")), "{words} --{flag}");
         }
     }
+}
+
+/// All files of a directory and of those in it, one behind the other.
+fn texts_below(directory: &Path) -> String {
+    let entries = std::fs::read_dir(directory).unwrap();
+    let texts = entries.map(|entry| match entry.unwrap().path() {
+        directory if directory.is_dir() => texts_below(&directory),
+        file => std::fs::read_to_string(file).unwrap(),
+    });
+    texts.collect()
 }
 
 #[test]
