@@ -99,7 +99,7 @@ impl Client {
             shared,
             requests: 0,
             rest,
-            large: (number == 0 && seed % 4 == 0).then_some(()),
+            large: (number == 0 && seed.is_multiple_of(4)).then_some(()),
         })
     }
 

@@ -325,7 +325,7 @@ impl State {
                 end_arrived: false,
                 reset: false,
                 // Nobody is at the other end until it has answered.
-                reader_gone: id % 2 == 0,
+                reader_gone: id.is_multiple_of(2),
                 writer_gone: id % 2 == 1,
                 reader: None,
                 writer: None,
