@@ -61,8 +61,10 @@ pub const APPENDS_UNANSWERED: usize = 8;
 /// most, so that two are in memory.
 pub const APPEND_BYTES_UNANSWERED: usize = 1024 * 1024;
 
-/// Calls one connection may have open at once; further ones wait.
-pub const CALLS_PER_CONNECTION: u32 = 1024;
+/// Calls one connection may have open at once; further ones wait. Of each, 400 KB
+/// of an answer that nobody reads may wait to be sent (the default of `h2`, which
+/// cannot be changed here), so a connection holds 50 MB at the most.
+pub const CALLS_PER_CONNECTION: u32 = 128;
 
 /// How long a call waits when its caller names no deadline: three elections.
 pub const CALL_TIME: Duration = Duration::from_secs(10);
