@@ -73,9 +73,31 @@ fn substitute(text: &str, variable: &impl Fn(&str) -> Option<String>) -> Result<
     Ok(out)
 }
 
+/// A message that shows a line of the file shows no more of it than fits a screen.
+fn bounded(message: &str) -> String {
+    if message.len() <= MESSAGE_BYTES_MAX {
+        return message.to_owned();
+    }
+    let lines = message.lines().take(LINES_MAX).map(|line| {
+        let mut shown: String = line.chars().take(LINE_CHARS_MAX).collect();
+        if line.chars().nth(LINE_CHARS_MAX).is_some() {
+            shown.push('…');
+        }
+        shown
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// A message this long is shown whole.
+const MESSAGE_BYTES_MAX: usize = 2048;
+/// Of a longer one: where it is, the line of the file, what is wrong with it.
+const LINES_MAX: usize = 8;
+/// Of each of those.
+const LINE_CHARS_MAX: usize = 120;
+
 /// The parser's message, with the nearest known key where one is unknown.
 fn explain(error: &toml::de::Error) -> String {
-    let message = error.to_string();
+    let message = bounded(&error.to_string());
     let mut quoted = error.message().split('`').skip(1).step_by(2);
     let nearest = error.message().starts_with("unknown").then(|| {
         let unknown = quoted.next()?;
@@ -86,5 +108,27 @@ fn explain(error: &toml::de::Error) -> String {
     match nearest.flatten() {
         Some(key) => format!("{}\ndid you mean `{key}`?", message.trim_end()),
         None => message.trim_end().to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_without_end_is_not_shown_to_its_end() {
+        let text = format!("key {}\n", "\u{e9}".repeat(9000));
+        let error = toml::from_str::<Table>(&text).unwrap_err();
+        assert!(
+            error.to_string().len() > 9000,
+            "else there is nothing to bound"
+        );
+        let shown = explain(&error);
+        assert!(shown.len() < 4096, "{} bytes", shown.len());
+        assert!(
+            shown.starts_with("TOML parse error at line 1, column 5"),
+            "{shown}"
+        );
+        assert!(shown.contains('…'), "{shown}");
     }
 }
