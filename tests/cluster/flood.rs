@@ -27,7 +27,7 @@ use wire::{
 const GROWTH_MAX: u64 = 96 << 20;
 
 /// How long a write and a read may take meanwhile: two starts of a program on a machine that has much to do.
-const SERVED_WITHIN: Duration = Duration::from_secs(60);
+const SERVED_WITHIN: Duration = Duration::from_secs(20);
 
 const LIST: &str = "/router_hosts.v1.HostsService/ListHosts";
 const EXPORT: &str = "/router_hosts.v1.HostsService/ExportHosts";
