@@ -62,8 +62,8 @@ fn whatever_place_fails_nothing_that_was_acknowledged_is_lost() {
     cluster.stop();
 }
 
-/// Whether a node has to end that this happens to: after a panic, and when the log, the state or an own snapshot
-/// cannot be stored.
+/// Whether a node has to end that this happens to: after a panic, and when the log, the state or a snapshot cannot be
+/// stored, its own or one that it was sent.
 fn must_end(site: Site, way: Way) -> bool {
     let kinds = [
         "log.",
@@ -72,6 +72,7 @@ fn must_end(site: Site, way: Way) -> bool {
         "snapshot.b",
         "snapshot.n",
         "snapshot.s",
+        "snapshot.install",
     ];
     let stores = kinds.iter().any(|kind| site.name.starts_with(kind));
     way == Way::Panic || stores && way == Way::Error
