@@ -21,12 +21,17 @@ impl Invariant for CommittedStays {
 
     fn step(&mut self, step: &Step<'_>) -> Result<(), String> {
         for (seen, observer) in step.nodes {
-            // Raft knows of a commit before the entry is in the log; where the log has failed in between, it never will be.
-            let Some(committed) = seen.committed.filter(|_| seen.sound) else {
+            let Some(committed) = seen.committed else {
                 continue;
             };
             let taken = self.taken.entry((seen.node, seen.life)).or_default();
             if *taken > committed.index {
+                continue;
+            }
+            // Raft knows of a commit before the entry is in the log; where the log has failed in between, another one
+            // still stands there.
+            let mut there = observer.entries(committed.index..committed.index + 1);
+            if !seen.sound && there.any(|entry| entry.id != committed) {
                 continue;
             }
             let entries = observer.entries(*taken..committed.index + 1).cloned();

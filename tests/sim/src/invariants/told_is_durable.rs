@@ -35,8 +35,14 @@ impl Invariant for ToldIsDurable {
                     let index = last.id.index;
                     let purged = seen.purged.is_some_and(|purged| purged.index >= index);
                     let found = observer.entries(index..index + 1).next();
-                    // A newer leader may have replaced it before its node went.
-                    let replaced = found.is_some_and(|found| found.id.term > last.id.term);
+                    // The leader of a newer term that the node follows may have replaced it before the node went, unless
+                    // it was committed.
+                    let was_committed = before.committed.is_some_and(|to| to.index >= index);
+                    let term = seen.vote.map_or(0, |vote| vote.term);
+                    let replaced = !was_committed
+                        && found.is_some_and(|found| {
+                            last.id.term < found.id.term && found.id.term <= term
+                        });
                     if !purged && !replaced && found != Some(last) {
                         return Err(format!(
                             "n{node} had entry {}, and has {:?} after a restart",
