@@ -137,7 +137,7 @@ impl Sum {
 }
 
 fn again(seed: u64) {
-    eprintln!("  again: (cd tests/sim && cargo run -- --seed {seed} --trace /tmp/sim-{seed}.txt)");
+    eprintln!("  again: (cd tests/sim && cargo run -- --seed {seed} --trace ../../target/sim/{seed}.txt)");
 }
 
 fn add(sum: &mut BTreeMap<String, u64>, counts: &Value) {
