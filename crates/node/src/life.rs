@@ -10,7 +10,12 @@ mod stop;
 
 use crate::{
     accept,
-    api::{cluster::ClusterApi, hosts::HostsApi, peer::PeerApi, status::with_bound},
+    api::{
+        cluster::ClusterApi,
+        hosts::{HostsApi, HostsParts},
+        peer::PeerApi,
+        status::with_bound,
+    },
     clock::{Clock, SystemClock},
     cluster::Cluster,
     config::Config,
@@ -301,6 +306,7 @@ impl Node {
         let (reads, rounds) = Reads::new(Arc::clone(&router), applied.clone());
         let (publishing, published) = watch::channel(Published::nothing(config.hosts_path.clone()));
         let (reporting, hook_reports) = watch::channel(Vec::new());
+        let hook_names = config.hooks.iter().map(|hook| hook.name.clone()).collect();
         let hook_options = HookOptions {
             hooks: config.hooks,
             node: config.name.clone(),
@@ -341,14 +347,15 @@ impl Node {
         };
         let port = CancellationToken::new();
         let apis = Apis {
-            hosts: HostsApi::new(
-                &config.name,
-                Arc::clone(&router),
+            hosts: HostsApi::new(HostsParts {
+                name: &config.name,
+                router: Arc::clone(&router),
                 reads,
-                Arc::clone(&seams.clock),
+                clock: Arc::clone(&seams.clock),
                 published,
-                seams.store.work,
-            ),
+                hooks: hook_names,
+                work: seams.store.work,
+            }),
             cluster: ClusterApi(Arc::clone(&cluster)),
             peer: PeerApi {
                 own,

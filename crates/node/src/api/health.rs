@@ -45,7 +45,10 @@ pub(super) async fn health(api: &HostsApi) -> v1::HealthResponse {
             status: "disabled".into(),
             ..Default::default()
         }),
-        hooks: Some(v1::HooksHealth::default()),
+        hooks: Some(v1::HooksHealth {
+            configured_count: i32::try_from(api.hooks.len()).unwrap_or(i32::MAX),
+            hook_names: api.hooks.to_vec(),
+        }),
     }
 }
 

@@ -40,6 +40,7 @@ pub struct HostsApi {
     pub(super) reads: Reads,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) published: watch::Receiver<Published>,
+    pub(super) hooks: Arc<[String]>,
     pub(super) started: Instant,
     pub(super) marks: Marks,
     pub(super) imports: Arc<Semaphore>,
@@ -48,16 +49,38 @@ pub struct HostsApi {
     pub(super) work: Work,
 }
 
+/// What the service of a node stands on.
+#[derive(Debug)]
+pub struct HostsParts<'a> {
+    /// The node's name.
+    pub name: &'a str,
+    /// Where writes go.
+    pub router: Arc<Router>,
+    /// Where views come from.
+    pub reads: Reads,
+    /// Where ids and times come from.
+    pub clock: Arc<dyn Clock>,
+    /// What the hosts file holds.
+    pub published: watch::Receiver<Published>,
+    /// The names of the hooks, in the order of the configuration.
+    pub hooks: Arc<[String]>,
+    /// Where long work is done.
+    pub work: Work,
+}
+
 impl HostsApi {
-    /// The service of the node called `name`.
+    /// The service over these parts.
     #[must_use]
     pub fn new(
-        name: &str,
-        router: Arc<Router>,
-        reads: Reads,
-        clock: Arc<dyn Clock>,
-        published: watch::Receiver<Published>,
-        work: Work,
+        HostsParts {
+            name,
+            router,
+            reads,
+            clock,
+            published,
+            hooks,
+            work,
+        }: HostsParts<'_>,
     ) -> Self {
         let (started, marks) = (Instant::now(), Marks::of(name));
         let imports = Arc::new(Semaphore::new(limits::IMPORTS_AT_ONCE));
@@ -66,6 +89,7 @@ impl HostsApi {
             reads,
             clock,
             published,
+            hooks,
             started,
             marks,
             imports,

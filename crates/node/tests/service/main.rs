@@ -21,4 +21,5 @@ mod roles;
 mod starts;
 mod stops;
 mod support;
+mod wire;
 mod writes;

@@ -1,8 +1,10 @@
 //! A cluster in one process, and the calls that tests make.
 
+mod bytes;
 mod cluster;
 mod network;
 
+pub(crate) use bytes::Bytes;
 pub(crate) use cluster::{As, Cluster, EDITOR, address, in_time, issue_node, text, until};
 
 use proto::{

@@ -1,48 +1,8 @@
 //! Bytes where messages should be: what the codec and the transport refuse, and what they have to let pass.
 
 use super::{Bench, Refusal, differs};
-use crate::support::EDITOR;
-use bytes::{Buf as _, BufMut as _};
-use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
+use crate::support::{Bytes, EDITOR};
 use tonic::{Code, Request, Status};
-
-/// Sends bytes as they are.
-#[derive(Default)]
-struct Bytes;
-
-impl Codec for Bytes {
-    type Encode = Vec<u8>;
-    type Decode = Vec<u8>;
-    type Encoder = Self;
-    type Decoder = Self;
-
-    fn encoder(&mut self) -> Self {
-        Self
-    }
-
-    fn decoder(&mut self) -> Self {
-        Self
-    }
-}
-
-impl Encoder for Bytes {
-    type Item = Vec<u8>;
-    type Error = Status;
-
-    fn encode(&mut self, item: Vec<u8>, out: &mut EncodeBuf<'_>) -> Result<(), Status> {
-        out.put_slice(&item);
-        Ok(())
-    }
-}
-
-impl Decoder for Bytes {
-    type Item = Vec<u8>;
-    type Error = Status;
-
-    fn decode(&mut self, bytes: &mut DecodeBuf<'_>) -> Result<Option<Vec<u8>>, Status> {
-        Ok(Some(bytes.copy_to_bytes(bytes.remaining()).to_vec()))
-    }
-}
 
 async fn send(bench: &Bench, method: &str, message: Vec<u8>) -> Result<(), Status> {
     let mut client = tonic::client::Grpc::new(bench.cluster.channel(1, EDITOR));

@@ -39,6 +39,8 @@ pub(crate) struct Cluster {
     pub(crate) wire: Arc<Wire>,
     directory: TempDir,
     size: u64,
+    /// More of every node's configuration.
+    more: String,
     /// A node whose clock is wrong.
     ahead: Option<(u64, Ahead)>,
     running: BTreeMap<u64, Running>,
@@ -87,6 +89,7 @@ impl Cluster {
             wire: Wire::new(),
             directory: tempfile::tempdir().unwrap(),
             size,
+            more: String::new(),
             ahead: None,
             running: BTreeMap::new(),
         };
@@ -150,13 +153,19 @@ impl Cluster {
              [hosts]\npath = \"out/hosts\"\nmode = \"whole\"\n\
              [cluster]\nid = \"{}\"\ninitial = [{}]\n\
              [raft]\nsnapshot_after = 100\n\
-             [tls]\ncert = \"cert.pem\"\nkey = \"key.pem\"\nca = \"ca.pem\"\n",
+             [tls]\ncert = \"cert.pem\"\nkey = \"key.pem\"\nca = \"ca.pem\"\n{}",
             name(id),
             address(id),
             self.id,
             initial.join(", "),
+            self.more,
         );
         Config::parse(&text, &self.home(id).join("config.toml"), |_| None).unwrap()
+    }
+
+    /// The nodes that are started from now on have this in their configurations, too.
+    pub(crate) fn configure(&mut self, tables: &str) {
+        self.more.push_str(tables);
     }
 
     /// The clock of node `id` is ahead by `by` from its next start on.
