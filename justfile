@@ -36,12 +36,10 @@ sim SEEDS="200" FROM="1":
 planted SEEDS="20":
     tests/sim/planted.sh {{SEEDS}}
 
-# What takes long, as root: many power cuts of stores and clusters, many kills, many trials. docs/reliability.md has the figures.
-nightly: && (failpoints "90") soak
-    ROUTER_HOSTS_REQUIRE_ROOT_TESTS=1 ROUTER_HOSTS_CUTS=120 cargo test -p raft-store --test power_cut -- --nocapture
-    ROUTER_HOSTS_REQUIRE_ROOT_TESTS=1 ROUTER_HOSTS_CUTS=44 cargo test -p router-hosts --test cluster -- --nocapture power::
-    ROUTER_HOSTS_KILLS=20 cargo test -p router-hosts --test cluster -- --nocapture kill::a_node_alone
-    ROUTER_HOSTS_REQUIRE_ROOT_TESTS=1 ROUTER_HOSTS_TRIALS=420 ROUTER_HOSTS_LEDGER=docs/reliability/ledger.csv cargo test -p router-hosts --test trials -- --nocapture
+# What takes long, as root, for so many minutes: seeds, trials, power cuts, fuzzing, kills, a soak. Each adds its lines to
+# docs/reliability/ledger.csv.
+nightly MINUTES="240":
+    tests/nightly.sh {{MINUTES}}
 
 # Each fuzz target for so many seconds, on all processors; needs a C++ compiler. tests/fuzz/run.sh says more.
 fuzz SECONDS *TARGETS:

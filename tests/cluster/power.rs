@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use hosts::format::render;
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::support::{Cluster, Machine, Slot, Writers, Written, process_of, with_room};
+use crate::support::{Cluster, Machine, Slot, Writers, Written, ledger, process_of, with_room};
 
 #[test]
 fn every_acknowledged_host_survives_power_cuts_of_one_node_of_the_leader_and_of_all() {
@@ -49,6 +49,15 @@ fn every_acknowledged_host_survives_power_cuts_of_one_node_of_the_leader_and_of_
                 all.refused.len(),
                 all.unknown.len(),
             );
+            ledger::note(&ledger::Row {
+                kind: "power",
+                cuts: usize::from(cuts),
+                operations: all.acknowledged.len() + all.refused.len() + all.unknown.len(),
+                acknowledged: all.acknowledged.len(),
+                unknown: all.unknown.len(),
+                seed: site.cluster.seed(),
+                ..ledger::Row::default()
+            });
             site.cluster.stop();
         },
     );

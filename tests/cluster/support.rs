@@ -3,6 +3,7 @@
 mod chance;
 mod cluster;
 mod hand;
+pub(crate) mod ledger;
 mod line;
 mod load;
 #[path = "../../crates/raft-store/tests/power_cut/machine.rs"]

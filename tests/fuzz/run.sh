@@ -5,7 +5,7 @@
 #
 # It prints the executions of each target, and a line of JSON at the end for the ledger. An input that makes a target
 # panic is kept in `regressions`, where `cargo test` finds it until it is mended; the run then fails. So does one with
-# fewer executions than FUZZ_FLOOR. New inputs are kept under the target directory: `tests/fuzz/keep.sh` takes the
+# fewer executions than FUZZ_FLOOR; FUZZ_LEDGER names a ledger that gets a line. New inputs are kept under the target directory: `tests/fuzz/keep.sh` takes the
 # smallest set of them into the repository.
 set -eu
 
@@ -58,6 +58,9 @@ done
 
 printf '{"commit":"%s","seconds":%s,"executions":%s,"broken":%s,"targets":{%s}}\n' \
     "$(git rev-parse --short HEAD 2>/dev/null || echo none)" "$seconds" "$total" "$broken" "$json"
+if [ -n "${FUZZ_LEDGER:-}" ]; then
+    echo "$(date -u +%F),$(git rev-parse --short HEAD),fuzz,,,,$total,,,$broken,,,,,tests/fuzz/run.sh $seconds" >>"$FUZZ_LEDGER"
+fi
 if [ "$broken" -gt 0 ]; then exit 1; fi
 if [ "$total" -lt "${FUZZ_FLOOR:-0}" ]; then
     echo "fewer executions than the floor of $FUZZ_FLOOR" >&2

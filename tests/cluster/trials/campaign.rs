@@ -181,6 +181,22 @@ impl Campaign {
         gaps
     }
 
+    /// For the ledger.
+    pub(crate) fn row(&self) -> ledger::Row {
+        ledger::Row {
+            kind: "trials",
+            trials: self.trials,
+            cuts: self.cuts,
+            operations: self.operations,
+            acknowledged: self.acknowledged,
+            unknown: self.unknown,
+            violations: self.violations,
+            inconclusive: self.inconclusive,
+            gaps: self.failovers(),
+            seed: self.seed,
+        }
+    }
+
     /// The table of `docs/reliability.md`.
     pub(crate) fn show(&self) {
         eprintln!("| Fault | Trials | Inconclusive | Violations | Write gap p50, s | longest, s |");

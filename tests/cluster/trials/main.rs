@@ -26,6 +26,7 @@ mod campaign;
 #[path = "../support/chance.rs"]
 mod chance;
 mod fault;
+#[path = "../support/ledger.rs"]
 mod ledger;
 mod load;
 mod logs;
@@ -57,7 +58,7 @@ fn whatever_happens_to_it_a_cluster_does_what_it_has_said() {
             let only = env::var("ROUTER_HOSTS_FAULT").unwrap_or_default();
             let campaign = campaign::run(world, count, &only);
             campaign.show();
-            ledger::note(&campaign);
+            ledger::note(&campaign.row());
             assert_eq!(
                 campaign.violations, 0,
                 "violations, with seed {}",

@@ -9,6 +9,7 @@ mod entropy;
 mod faults;
 mod files;
 mod invariants;
+mod ledger;
 mod machine;
 mod net;
 mod observe;
@@ -19,7 +20,7 @@ mod trace;
 
 use clap::Parser;
 use serde_json::json;
-use std::{error::Error, path::PathBuf, process::ExitCode};
+use std::{error::Error, path::PathBuf, process::ExitCode, time::Duration};
 
 /// Runs real nodes on a simulated network, clock and disk.
 #[derive(Debug, Parser)]
@@ -45,6 +46,12 @@ struct Args {
     /// Ends at the first violation
     #[arg(long)]
     stop_at_first: bool,
+    /// With --seeds: begins no further one after so many minutes
+    #[arg(long, requires = "seeds")]
+    minutes: Option<u64>,
+    /// With --seeds: adds a line to this ledger, docs/reliability/ledger.csv
+    #[arg(long, requires = "seeds")]
+    ledger: Option<PathBuf>,
 }
 
 fn main() -> Result<ExitCode, Box<dyn Error>> {
@@ -56,6 +63,10 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
             from: args.from,
             jobs: args.jobs,
             stop_at_first: args.stop_at_first,
+            within: args
+                .minutes
+                .map(|minutes| Duration::from_secs(60 * minutes)),
+            ledger: args.ledger,
         }),
     }
 }

@@ -1,14 +1,16 @@
-//! Many seeds, each in a process of its own: progress, a summary, a line for the ledger.
+//! Many seeds, each in a process of its own: progress, a summary.
 
+use crate::ledger;
 use serde_json::{Value, json};
 use std::{
     collections::{BTreeMap, BTreeSet},
     error::Error,
     fs,
-    path::Path,
+    path::{Path, PathBuf},
     process::{Command, ExitCode, Output, Stdio},
     sync::mpsc,
     thread,
+    time::{Duration, Instant},
 };
 
 /// Which seeds to run.
@@ -17,15 +19,20 @@ pub(crate) struct Many {
     pub(crate) from: u64,
     pub(crate) jobs: usize,
     pub(crate) stop_at_first: bool,
+    /// No further one is begun after this.
+    pub(crate) within: Option<Duration>,
+    /// Gets a line about them.
+    pub(crate) ledger: Option<PathBuf>,
 }
 
 /// Seeds that once failed, beside this crate's manifest.
 const KEPT: &str = "seeds.txt";
 
-/// Runs them; the kept ones first. Fails when one did not hold, and when fewer ran than were asked for.
+/// Runs them; the kept ones first. Fails when one did not hold, and when fewer ran than were asked for and there was
+/// time.
 ///
 /// # Errors
-/// The list of kept seeds cannot be read, or no process can be started.
+/// The list of kept seeds cannot be read, no process can be started, or the ledger cannot be written.
 pub(crate) fn many(many: &Many) -> Result<ExitCode, Box<dyn Error>> {
     let kept = kept(&Path::new(env!("CARGO_MANIFEST_DIR")).join(KEPT))?;
     let fresh = many.from..many.from + many.count;
@@ -33,12 +40,15 @@ pub(crate) fn many(many: &Many) -> Result<ExitCode, Box<dyn Error>> {
     let asked = kept.len() + fresh.len();
     let mut waiting = kept.into_iter().chain(fresh);
 
+    let begun = Instant::now();
+    let late = || many.within.is_some_and(|within| begun.elapsed() >= within);
     let mut sum = Sum::default();
     let (done, ended) = mpsc::channel();
     let mut running = 0;
     loop {
         while running < many.jobs.max(1)
             && !(many.stop_at_first && sum.violations > 0)
+            && !late()
             && let Some(seed) = waiting.next()
         {
             let program = std::env::current_exe()?;
@@ -60,7 +70,10 @@ pub(crate) fn many(many: &Many) -> Result<ExitCode, Box<dyn Error>> {
         sum.take(seed, &output?);
     }
     println!("{}", sum.line());
-    let all = sum.seeds == asked as u64;
+    if let Some(path) = &many.ledger {
+        ledger::note(path, &sum, many.from)?;
+    }
+    let all = sum.seeds == asked as u64 || late();
     if !all {
         eprintln!("{} of {asked} seeds ran", sum.seeds);
     }
@@ -77,16 +90,17 @@ fn kept(path: &Path) -> Result<BTreeSet<u64>, Box<dyn Error>> {
     Ok(seeds.collect::<Result<_, _>>()?)
 }
 
+/// What came of many seeds.
 #[derive(Default)]
-struct Sum {
-    seeds: u64,
-    violations: u64,
+pub(crate) struct Sum {
+    pub(crate) seeds: u64,
+    pub(crate) violations: u64,
     committed: u64,
     millis: u64,
     cpu_millis: u64,
     recovered_most: u64,
-    faults: BTreeMap<String, u64>,
-    operations: BTreeMap<String, u64>,
+    pub(crate) faults: BTreeMap<String, u64>,
+    pub(crate) operations: BTreeMap<String, u64>,
 }
 
 impl Sum {
@@ -120,7 +134,6 @@ impl Sum {
         }
     }
 
-    /// For the ledger.
     fn line(&self) -> Value {
         json!({
             "seeds": self.seeds,
@@ -137,7 +150,9 @@ impl Sum {
 }
 
 fn again(seed: u64) {
-    eprintln!("  again: (cd tests/sim && cargo run -- --seed {seed} --trace ../../target/sim/{seed}.txt)");
+    eprintln!(
+        "  again: (cd tests/sim && cargo run -- --seed {seed} --trace ../../target/sim/{seed}.txt)"
+    );
 }
 
 fn add(sum: &mut BTreeMap<String, u64>, counts: &Value) {
