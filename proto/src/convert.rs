@@ -37,6 +37,9 @@ pub enum InvalidMessage {
     /// A host is named both ways, which may be two hosts.
     #[error("id and name cannot be given together")]
     IdAndName,
+    /// A row of a bulk call names an edit session.
+    #[error("edit_token cannot be given: rows are added outside of edit sessions")]
+    EditToken,
     /// `ip_address` is not an address.
     #[error("ip_address is not valid")]
     Address(#[source] hosts::InvalidAddress),

@@ -4,6 +4,7 @@
 //! one table in [`status`].
 
 pub mod auth;
+mod bulk;
 pub mod cluster;
 mod health;
 pub mod hosts;

@@ -355,6 +355,7 @@ impl Node {
                 published,
                 hooks: hook_names,
                 work: seams.store.work,
+                closing: port.clone(),
             }),
             cluster: ClusterApi(Arc::clone(&cluster)),
             peer: PeerApi {

@@ -33,6 +33,10 @@ pub const RENDERS_AT_ONCE: usize = 2;
 /// nobody reads holds up to half a MiB in the buffers of its connection.
 pub const LONG_ANSWERS_PER_CALLER: usize = 64;
 
+/// Rows of one bulk call that are under way or whose answers nobody has read,
+/// as in the earlier server: enough to share the flushes of a disk.
+pub const BULK_ROWS_IN_FLIGHT: usize = 32;
+
 /// Rows of an import that are decided on the task of the leader itself, in some
 /// 5 ms; more are decided aside.
 pub const ROWS_DECIDED_INLINE: usize = 500;

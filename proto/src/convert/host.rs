@@ -91,6 +91,32 @@ impl TryFrom<v1::AddHostRequest> for NewHost {
     }
 }
 
+impl TryFrom<v1::BulkAddHostsRequest> for NewHost {
+    type Error = InvalidMessage;
+
+    fn try_from(
+        v1::BulkAddHostsRequest {
+            edit_token,
+            ip_address,
+            hostname,
+            comment,
+            tags,
+            aliases,
+        }: v1::BulkAddHostsRequest,
+    ) -> Result<Self, InvalidMessage> {
+        if edit_token.is_some() {
+            return Err(InvalidMessage::EditToken);
+        }
+        Self::try_from(v1::AddHostRequest {
+            ip_address,
+            hostname,
+            comment,
+            tags,
+            aliases,
+        })
+    }
+}
+
 impl From<&NewHost> for v1::AddHostRequest {
     /// The wire cannot say that a new host is disabled: it is added enabled.
     fn from(host: &NewHost) -> Self {

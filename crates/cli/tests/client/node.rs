@@ -560,6 +560,22 @@ impl HostsService for Service {
         ))
     }
 
+    type BulkAddHostsStream = BoxStream<'static, Result<v1::BulkAddHostsResponse, Status>>;
+
+    async fn bulk_add_hosts(
+        &self,
+        _: Request<tonic::Streaming<v1::BulkAddHostsRequest>>,
+    ) -> Result<Response<Self::BulkAddHostsStream>, Status> {
+        Err(Status::unimplemented("no client calls it"))
+    }
+
+    async fn compact_aggregates(
+        &self,
+        _: Request<v1::CompactAggregatesRequest>,
+    ) -> Result<Response<v1::CompactAggregatesResponse>, Status> {
+        Err(Status::unimplemented("no client calls it"))
+    }
+
     async fn liveness(
         &self,
         _: Request<v1::LivenessRequest>,

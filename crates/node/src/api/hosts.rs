@@ -31,6 +31,7 @@ use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, watch},
     time::Instant,
 };
+use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming, metadata::MetadataMap};
 
 /// The service of one node.
@@ -44,6 +45,7 @@ pub struct HostsApi {
     pub(super) started: Instant,
     pub(super) marks: Marks,
     pub(super) imports: Arc<Semaphore>,
+    pub(super) closing: CancellationToken,
     renders: Renders,
     shares: Shares,
     pub(super) work: Work,
@@ -66,6 +68,8 @@ pub struct HostsParts<'a> {
     pub hooks: Arc<[String]>,
     /// Where long work is done.
     pub work: Work,
+    /// The port closes: streams end.
+    pub closing: CancellationToken,
 }
 
 impl HostsApi {
@@ -80,6 +84,7 @@ impl HostsApi {
             published,
             hooks,
             work,
+            closing,
         }: HostsParts<'_>,
     ) -> Self {
         let (started, marks) = (Instant::now(), Marks::of(name));
@@ -93,6 +98,7 @@ impl HostsApi {
             started,
             marks,
             imports,
+            closing,
             renders: Renders::new(work),
             shares: Shares::default(),
             work,
@@ -161,7 +167,7 @@ impl HostsApi {
     }
 
     /// Whether the call may have been made before.
-    fn since(&self, metadata: &MetadataMap) -> Result<Since, Status> {
+    pub(super) fn since(&self, metadata: &MetadataMap) -> Result<Since, Status> {
         Ok(match metadata::request_since(metadata)? {
             Some(since) => Since::Known(since),
             None => Since::New(Revision::new(self.reads.local().index().unwrap_or(0))),
@@ -169,7 +175,7 @@ impl HostsApi {
     }
 
     /// A place among the caller's long answers.
-    async fn place(
+    pub(super) async fn place(
         &self,
         metadata: &MetadataMap,
         by: Actor,
@@ -208,6 +214,7 @@ impl HostsService for HostsApi {
     type SearchHostsStream = Answers<v1::SearchHostsResponse>;
     type ImportHostsStream = Answers<v1::ImportHostsResponse>;
     type ExportHostsStream = Answers<v1::ExportHostsResponse>;
+    type BulkAddHostsStream = Answers<v1::BulkAddHostsResponse>;
 
     async fn add_host(
         &self,
@@ -374,6 +381,23 @@ impl HostsService for HostsApi {
         let export = Export::new(hosts::Projection::clone(&view.projection), format);
         let answers = holding(self.renders.pieces(export), place);
         Ok(self.seen(answers, &view))
+    }
+
+    async fn bulk_add_hosts(
+        &self,
+        request: Request<Streaming<v1::BulkAddHostsRequest>>,
+    ) -> Result<Response<Self::BulkAddHostsStream>, Status> {
+        let by = caller(&request, Need::Write)?;
+        let (metadata, _, rows) = request.into_parts();
+        self.bulk_add(metadata, by, rows).await
+    }
+
+    async fn compact_aggregates(
+        &self,
+        request: Request<v1::CompactAggregatesRequest>,
+    ) -> Result<Response<v1::CompactAggregatesResponse>, Status> {
+        caller(&request, Need::Write)?;
+        Ok(Response::new(v1::CompactAggregatesResponse::default()))
     }
 
     async fn liveness(

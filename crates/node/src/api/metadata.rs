@@ -49,12 +49,24 @@ pub(super) fn own_request_id(clock: &dyn Clock) -> RequestId {
 /// A little earlier than the caller's own, so that it gets this node's answer
 /// and not only its own impatience.
 pub(super) fn deadline(metadata: &MetadataMap, default: Duration) -> Instant {
-    let given = metadata
-        .get("grpc-timeout")
-        .and_then(|value| timeout(value.to_str().ok()?));
-    let given = given.unwrap_or(default).min(limits::CALL_TIME_MAX);
+    let given = given(metadata)
+        .unwrap_or(default)
+        .min(limits::CALL_TIME_MAX);
     let margin = (given / 10).min(limits::ANSWER_MARGIN_MAX);
     Instant::now() + (given - margin)
+}
+
+/// The same for one of many parts of a call that began at `began`: no part has
+/// longer than `each`, and none outlasts the call.
+pub(super) fn part(metadata: &MetadataMap, began: Instant, each: Duration) -> Instant {
+    let part = Instant::now() + each;
+    let whole = given(metadata).and_then(|whole| began.checked_add(whole));
+    whole.map_or(part, |whole| part.min(whole))
+}
+
+fn given(metadata: &MetadataMap) -> Option<Duration> {
+    let given = metadata.get("grpc-timeout")?;
+    timeout(given.to_str().ok()?)
 }
 
 /// Eight digits at the most and a unit (gRPC over HTTP/2, Requests).

@@ -71,6 +71,25 @@ pub fn internal(what: impl Display) -> Status {
     refused(Code::Internal, "INTERNAL", what)
 }
 
+/// The node stops, and ends a call that would go on.
+#[must_use]
+pub fn stopping() -> Status {
+    refused(
+        Code::Unavailable,
+        "SHUTTING_DOWN",
+        "the node is stopping: go on at another one",
+    )
+}
+
+/// The machine-readable reason of a refusal of ours.
+#[must_use]
+pub fn reason(status: &Status) -> Option<String> {
+    status
+        .get_error_details()
+        .error_info()
+        .map(|info| info.reason.clone())
+}
+
 /// No host has this id.
 #[must_use]
 pub fn not_found(id: hosts::HostId) -> Status {

@@ -20,7 +20,7 @@ const READS: [&str; 7] = [
     "status",
     "wait_published",
 ];
-const WRITES: [&str; 4] = ["add", "update", "delete", "import"];
+const WRITES: [&str; 6] = ["add", "update", "delete", "import", "bulk add", "compact"];
 const PEERS: [&str; 10] = [
     "peer append",
     "peer vote",
@@ -87,6 +87,8 @@ async fn call_all(cluster: &Cluster, who: As) -> BTreeMap<&'static str, Result<(
         ..Default::default()
     };
     let import = futures::stream::iter(chunks(b"", "skip"));
+    let no_rows = futures::stream::empty();
+    let compact = v1::CompactAggregatesRequest::default();
     let now = WaitPublishedRequest::default();
     let one = || futures::stream::iter([Envelope::default()]);
     let forward = futures::stream::iter([ForwardRequest::default()]);
@@ -101,6 +103,8 @@ async fn call_all(cluster: &Cluster, who: As) -> BTreeMap<&'static str, Result<(
         ),
         ("search", done(hosts.search_hosts(search).await)),
         ("import", done(hosts.import_hosts(import).await)),
+        ("bulk add", done(hosts.bulk_add_hosts(no_rows).await)),
+        ("compact", done(hosts.compact_aggregates(compact).await)),
         (
             "export",
             done(hosts.export_hosts(v1::ExportHostsRequest::default()).await),

@@ -2,6 +2,7 @@
 //! hand, byte by byte, and what they are answered is read by the numbers of the fields. The generated types have no
 //! part in it, so a field that changes its number here is found here.
 
+mod bulk;
 mod files;
 mod health;
 mod lists;
