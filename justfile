@@ -36,7 +36,7 @@ sim SEEDS="200" FROM="1":
 planted SEEDS="20":
     tests/sim/planted.sh {{SEEDS}}
 
-# What takes long, as root, for so many minutes: seeds, trials, power cuts, fuzzing, kills, a soak. Each adds its lines to
+# What takes long, as root, for so many minutes: seeds, trials, power cuts, fuzzing, kills, a soak; with lines for
 # docs/reliability/ledger.csv.
 nightly MINUTES="240":
     tests/nightly.sh {{MINUTES}}

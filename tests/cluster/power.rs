@@ -11,6 +11,7 @@
 use std::collections::BTreeMap;
 use std::env;
 use std::fs;
+use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -32,15 +33,29 @@ fn every_acknowledged_host_survives_power_cuts_of_one_node_of_the_leader_and_of_
             let new = site.rebuilt();
             let mut all = Written::default();
             let mut met = BTreeMap::new();
-            for round in 0..cuts {
-                let what = ROUNDS[usize::from(round) % ROUNDS.len()];
-                let written = site.round(round, what);
-                all.acknowledged.extend(written.acknowledged);
-                all.refused.extend(written.refused);
-                all.unknown.extend(written.unknown);
-                site.cluster.assert_true_everywhere(&all);
-                *met.entry(what).or_insert(0) += 1;
-            }
+            let seed = site.cluster.seed();
+            let rounds = panic::catch_unwind(AssertUnwindSafe(|| {
+                for round in 0..cuts {
+                    let what = ROUNDS[usize::from(round) % ROUNDS.len()];
+                    *met.entry(what).or_insert(0) += 1;
+                    let written = site.round(round, what);
+                    all.acknowledged.extend(written.acknowledged);
+                    all.refused.extend(written.refused);
+                    all.unknown.extend(written.unknown);
+                    site.cluster.assert_true_everywhere(&all);
+                }
+            }));
+            ledger::note(&ledger::Row {
+                kind: "power",
+                cuts: met.values().sum(),
+                operations: all.acknowledged.len() + all.refused.len() + all.unknown.len(),
+                acknowledged: all.acknowledged.len(),
+                unknown: all.unknown.len(),
+                violations: usize::from(rounds.is_err()),
+                seed,
+                ..ledger::Row::default()
+            });
+            rounds.unwrap_or_else(|wrong| panic::resume_unwind(wrong));
             let rebuilt = site.rebuilt() - new;
             eprintln!(
                 "{cuts} cuts {met:?}: {} hosts acknowledged, none lost; {} refused, {} of unknown outcome; \
@@ -49,15 +64,6 @@ fn every_acknowledged_host_survives_power_cuts_of_one_node_of_the_leader_and_of_
                 all.refused.len(),
                 all.unknown.len(),
             );
-            ledger::note(&ledger::Row {
-                kind: "power",
-                cuts: usize::from(cuts),
-                operations: all.acknowledged.len() + all.refused.len() + all.unknown.len(),
-                acknowledged: all.acknowledged.len(),
-                unknown: all.unknown.len(),
-                seed: site.cluster.seed(),
-                ..ledger::Row::default()
-            });
             site.cluster.stop();
         },
     );

@@ -198,13 +198,13 @@ impl Cluster {
         })
     }
 
-    /// Waits until all nodes run as one cluster in which nothing is wrong.
-    #[track_caller]
     /// The seed of its chance.
     pub(crate) const fn seed(&self) -> u64 {
         self.chance.seed
     }
 
+    /// Waits until all nodes run as one cluster in which nothing is wrong.
+    #[track_caller]
     pub(crate) fn until_healthy(&self) {
         until("the cluster is healthy", || {
             let status = self.via_any().status()?;

@@ -174,14 +174,15 @@ impl Client {
     pub(crate) async fn last_words(mut self, patience: Duration) -> Result<(), String> {
         let all = async {
             for node in 0..self.nodes.len() as u64 {
-                let asked = self.addition();
+                let asked = self.last(node);
                 loop {
                     let told = self.ask(&asked, node, 3000, Some(0)).await;
                     match told.answered {
                         Answered::Acknowledged { .. } => break,
                         Answered::Unknown | Answered::Refused => {}
-                        // An earlier host has the address and the name: that is an answer, too.
-                        Answered::Rejected(_) | Answered::Read { .. } => break,
+                        told @ (Answered::Rejected(_) | Answered::Read { .. }) => {
+                            return Err(format!("n{} answers a new host with {told:?}", node + 1));
+                        }
                     }
                     sleep(Duration::from_millis(100)).await;
                 }

@@ -10,6 +10,7 @@
 use crate::chance::{STEP, mixed};
 use std::{
     ffi::{c_int, c_long, c_uint, c_void},
+    io,
     sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering::Relaxed},
 };
 
@@ -109,6 +110,22 @@ extern "C" fn clock_gettime(clock: libc::clockid_t, into: *mut libc::timespec) -
     // SAFETY: the caller of clock_gettime(2) owns what `into` points at.
     unsafe { into.write(time) };
     0
+}
+
+/// The kernel ends this process when it has taken so many seconds of a processor.
+///
+/// # Errors
+/// A lower limit was set from outside.
+pub(crate) fn take_at_most(cpu_seconds: u64) -> io::Result<()> {
+    let limit = libc::rlimit {
+        rlim_cur: cpu_seconds,
+        rlim_max: cpu_seconds,
+    };
+    // SAFETY: the structure lives until the call is over.
+    match unsafe { libc::setrlimit(libc::RLIMIT_CPU, &raw const limit) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
 }
 
 /// The processor time of this process so far, in milliseconds.

@@ -32,7 +32,7 @@ const KEPT: &str = "seeds.txt";
 /// time.
 ///
 /// # Errors
-/// The list of kept seeds cannot be read, no process can be started, or the ledger cannot be written.
+/// The list of kept seeds cannot be read, or the ledger cannot be written.
 pub(crate) fn many(many: &Many) -> Result<ExitCode, Box<dyn Error>> {
     let kept = kept(&Path::new(env!("CARGO_MANIFEST_DIR")).join(KEPT))?;
     let fresh = many.from..many.from + many.count;
@@ -67,7 +67,13 @@ pub(crate) fn many(many: &Many) -> Result<ExitCode, Box<dyn Error>> {
         }
         let (seed, output) = ended.recv()?;
         running -= 1;
-        sum.take(seed, &output?);
+        match output {
+            Ok(output) => sum.take(seed, &output),
+            Err(error) => {
+                sum.violations += 1;
+                eprintln!("seed {seed} cannot be run: {error}");
+            }
+        }
     }
     println!("{}", sum.line());
     if let Some(path) = &many.ledger {

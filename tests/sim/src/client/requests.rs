@@ -1,4 +1,7 @@
 //! What a client asks next: few names and addresses, so that clients meet.
+//!
+//! Some names are never aliases, never in an import and never given to another host: what happens to one of them is a
+//! history of its own, at which the oracle's second opinion can look.
 
 use super::Client;
 use hosts::{
@@ -23,19 +26,29 @@ impl Client {
         format!("c{}-{}", self.number, self.requests)
     }
 
-    pub(super) fn addition(&mut self) -> Asked {
+    fn addition(&mut self) -> Asked {
         Asked::Add {
             request: self.request(),
             host: self.host(),
         }
     }
 
+    /// A host that nobody else asks for.
+    pub(super) fn last(&mut self, node: u64) -> Asked {
+        let name = parsed_name(&format!("last{node}.sim.lan"));
+        let address = parsed_address(&format!("10.9.1.{}", node + 1));
+        Asked::Add {
+            request: self.request(),
+            host: NewHost::new(address, name),
+        }
+    }
+
     fn update(&mut self) -> Asked {
-        let (host, version) = self.which();
+        let (host, version, alone) = self.which();
         let mut patch = HostPatch::default();
         match self.chance.next() % 5 {
             0 => patch.address = Some(self.address()),
-            1 => patch.hostname = Some(self.name()),
+            1 if !alone => patch.hostname = Some(self.name()),
             2 => patch.enabled = Some(self.chance.percent(50)),
             3 => patch.tags = Some(self.tags()),
             _ => patch.comment = Some(Some(self.comment())),
@@ -49,7 +62,7 @@ impl Client {
     }
 
     fn deletion(&mut self) -> Asked {
-        let (host, expected) = self.which();
+        let (host, expected, _) = self.which();
         Asked::Delete {
             request: self.request(),
             host,
@@ -97,20 +110,28 @@ impl Client {
         }
     }
 
-    /// A host by its id or its name, and now and then the version somebody has seen.
-    fn which(&mut self) -> (HostRef, Option<u64>) {
+    /// A host by its id or its name, now and then the version somebody has seen, and whether its name has a history of
+    /// its own.
+    fn which(&mut self) -> (HostRef, Option<u64>, bool) {
         match self.some_known() {
             Some((id, host)) if self.chance.percent(75) => {
                 let version = self.chance.percent(40).then_some(host.version);
-                (HostRef::Id(id), version)
+                (HostRef::Id(id), version, host.hostname.starts_with(ALONE))
             }
-            _ => (HostRef::Name(self.name()), None),
+            _ if self.chance.percent(30) => (HostRef::Name(self.name_alone()), None, true),
+            _ => (HostRef::Name(self.name()), None, false),
         }
     }
 
     fn host(&mut self) -> NewHost {
-        let mut host = NewHost::new(self.address(), self.name());
-        if self.chance.percent(20) {
+        let alone = self.chance.percent(30);
+        let name = if alone {
+            self.name_alone()
+        } else {
+            self.name()
+        };
+        let mut host = NewHost::new(self.address(), name);
+        if !alone && self.chance.percent(20) {
             host.aliases = Aliases::new(vec![self.name()]).expect("one is not too many");
         }
         if self.chance.percent(20) {
@@ -122,9 +143,12 @@ impl Client {
         host
     }
 
+    fn name_alone(&mut self) -> Hostname {
+        parsed_name(&format!("{ALONE}{}.sim.lan", self.chance.within(0, 5)))
+    }
+
     fn name(&mut self) -> Hostname {
-        let text = format!("h{}.sim.lan", self.chance.within(0, 14));
-        Hostname::parse(&text).expect("letters, digits and dots")
+        parsed_name(&format!("h{}.sim.lan", self.chance.within(0, 14)))
     }
 
     fn address(&mut self) -> Address {
@@ -141,6 +165,13 @@ impl Client {
         let text = format!("remark {}", self.chance.within(0, 1000));
         Comment::parse(&text).expect("letters and digits")
     }
+}
+
+/// How names begin that have a history of their own.
+const ALONE: &str = "alone";
+
+fn parsed_name(text: &str) -> Hostname {
+    Hostname::parse(text).expect("letters, digits and dots")
 }
 
 fn parsed_address(text: &str) -> Address {

@@ -28,10 +28,10 @@ impl Invariant for CommittedStays {
             if *taken > committed.index {
                 continue;
             }
-            // Raft knows of a commit before the entry is in the log; where the log has failed in between, another one
-            // still stands there.
+            // Raft knows of a commit before the entry is in the log. Where the log has failed in between, it never comes
+            // there, and what stands before it may be what should have been cut off.
             let mut there = observer.entries(committed.index..committed.index + 1);
-            if !seen.sound && there.any(|entry| entry.id != committed) {
+            if !seen.sound && !there.any(|entry| entry.id == committed) {
                 continue;
             }
             let entries = observer.entries(*taken..committed.index + 1).cloned();

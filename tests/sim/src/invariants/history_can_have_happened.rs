@@ -24,6 +24,13 @@ impl Invariant for HistoryCanHaveHappened {
                 opinion.illegal
             ));
         }
+        // An opinion about nothing is none.
+        if opinion.names == opinion.undecided.len() {
+            return Err(format!(
+                "the second opinion has none: {} names, all undecided",
+                opinion.names
+            ));
+        }
         Ok(())
     }
 }

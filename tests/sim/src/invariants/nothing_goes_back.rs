@@ -18,6 +18,13 @@ impl Invariant for NothingGoesBack {
     fn step(&mut self, step: &Step<'_>) -> Result<(), String> {
         for (seen, _) in step.nodes {
             let node = seen.node;
+            let committed = seen.committed.map(|committed| committed.index);
+            if seen.applied.index() > committed {
+                return Err(format!(
+                    "n{node} has applied {:?}, and {committed:?} is committed",
+                    seen.applied.index()
+                ));
+            }
             if let Some(before) = self.last.get(&node).filter(|last| last.life == seen.life) {
                 if let (Some(old), Some(new)) = (before.vote, seen.vote)
                     && !new.may_follow(&old)

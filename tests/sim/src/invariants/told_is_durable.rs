@@ -35,12 +35,13 @@ impl Invariant for ToldIsDurable {
                     let index = last.id.index;
                     let purged = seen.purged.is_some_and(|purged| purged.index >= index);
                     let found = observer.entries(index..index + 1).next();
-                    // The leader of a newer term that the node follows may have replaced it before the node went, unless
-                    // it was committed.
+                    // Unless it was committed, the leader of a newer term that the node follows may have had it cut off,
+                    // and another one put there, before the node went.
                     let was_committed = before.committed.is_some_and(|to| to.index >= index);
                     let term = seen.vote.map_or(0, |vote| vote.term);
                     let replaced = !was_committed
-                        && found.is_some_and(|found| {
+                        && last.id.term < term
+                        && found.is_none_or(|found| {
                             last.id.term < found.id.term && found.id.term <= term
                         });
                     if !purged && !replaced && found != Some(last) {
