@@ -8,12 +8,14 @@
 mod host;
 mod import;
 mod read;
+mod sink;
 mod time;
 
 use thiserror::Error;
 
 pub use import::{ImportOptions, conflict_mode_name, file_format, import_line};
 pub use read::{Consistency, Get, List, Search};
+pub use sink::SinkState;
 pub use time::{timestamp_from_wire, timestamp_to_wire};
 
 /// Why a message is not taken: the field, and what is wrong with it.

@@ -47,6 +47,8 @@ pub mod metadata {
     /// had this index; 0 when nobody knows. Without it, the request is new.
     /// A node says it of a change whose outcome it cannot tell.
     pub const REQUEST_SINCE: &str = "router-hosts-request-since";
+    /// What a sink calls itself, to be told from others with its certificate.
+    pub const INSTANCE: &str = "router-hosts-instance";
     /// The revision an answer shows: the last accepted change in it.
     pub const REVISION: &str = "router-hosts-revision";
     /// The log index the answering node had applied.

@@ -13,9 +13,11 @@ mod records;
 pub(crate) mod tls;
 mod trouble;
 
+pub(crate) use cluster::{
+    Hook, HookState, NodeStatus, Publication, PublicationState, Sink, Status,
+};
 #[cfg(test)]
-pub(crate) use cluster::Published;
-pub(crate) use cluster::{Hook, HookState, NodeStatus, Publication, PublicationState, Status};
+pub(crate) use cluster::{Published, Sinks};
 pub(crate) use import::{Import, ImportFile, Send};
 pub(crate) use line::{Line, Miss};
 pub(crate) use records::{Listing, required};

@@ -34,6 +34,9 @@ pub struct Projection {
     requests: Requests,
     position: Position,
     hosts_sum: Sum,
+    /// Of the enabled ones. What follows from the hosts is not part of the digest.
+    enabled_sum: Sum,
+    enabled: usize,
 }
 
 /// How far a projection has come.
@@ -140,6 +143,12 @@ impl Projection {
         self.hosts.is_empty()
     }
 
+    /// How many of them are enabled.
+    #[must_use]
+    pub const fn enabled_len(&self) -> usize {
+        self.enabled
+    }
+
     /// The host with this id.
     #[must_use]
     pub fn host(&self, id: HostId) -> Option<&Arc<Host>> {
@@ -242,6 +251,13 @@ impl Projection {
         sum.digest()
     }
 
+    /// The hash of the enabled hosts and of all that is known about each; O(1). Whoever is shown the same of them has
+    /// the same one, on every node.
+    #[must_use]
+    pub fn enabled_digest(&self) -> Digest {
+        self.enabled_sum.digest()
+    }
+
     fn carry_out(&mut self, at: Revision, plan: Plan) -> Vec<HostId> {
         // All old names go before any new one comes: a name may move between touched hosts.
         for Touched { before, after } in plan.touched.values() {
@@ -301,7 +317,12 @@ impl Projection {
 
     /// Takes a host and its names in. Its id is free, and its names have no other owner.
     pub(crate) fn insert(&mut self, host: Arc<Host>) {
-        self.hosts_sum.add(host_sum(&host));
+        let sum = host_sum(&host);
+        self.hosts_sum.add(sum);
+        if host.enabled {
+            self.enabled_sum.add(sum);
+            self.enabled += 1;
+        }
         for name in host.names() {
             self.by_address
                 .insert((host.address, name.clone()), Arc::clone(&host));
@@ -317,7 +338,12 @@ impl Projection {
     }
 
     fn remove(&mut self, host: &Host) {
-        self.hosts_sum.remove(host_sum(host));
+        let sum = host_sum(host);
+        self.hosts_sum.remove(sum);
+        if host.enabled {
+            self.enabled_sum.remove(sum);
+            self.enabled -= 1;
+        }
         for name in host.names() {
             self.by_address.remove(&(host.address, name.clone()));
             self.by_name.remove(&(name.clone(), host.address));

@@ -58,6 +58,13 @@ impl Query {
         Ok(Self { terms })
     }
 
+    /// `is:enabled`.
+    #[must_use]
+    pub fn enabled() -> Self {
+        let terms = vec![Term::Enabled(true)];
+        Self { terms }
+    }
+
     /// Whether a host matches every term.
     #[must_use]
     pub fn matches(&self, host: &Host) -> bool {

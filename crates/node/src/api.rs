@@ -14,3 +14,4 @@ pub mod peer;
 mod renders;
 mod shares;
 pub mod status;
+mod watch;

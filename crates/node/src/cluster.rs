@@ -7,6 +7,7 @@ use crate::{
     peers::Peers,
     publish::{self, Published, hooks::HookReport},
     raft::{Raft, known_leader},
+    sinks::Sinks,
 };
 use futures::{StreamExt as _, stream::FuturesUnordered};
 use hosts::{Revision, Timestamp};
@@ -23,6 +24,7 @@ use tokio::{sync::watch, time::Instant};
 
 mod certificates;
 mod hooks;
+mod sinks;
 
 /// What is needed to say how this node and the others are.
 #[derive(Debug)]
@@ -43,6 +45,8 @@ pub struct Cluster {
     pub published: watch::Receiver<Published>,
     /// How this node's hooks ended.
     pub hooks: watch::Receiver<Vec<HookReport>>,
+    /// Who watches this node.
+    pub sinks: Sinks,
     /// Sizes on this node's disk.
     pub stats: StoreStats,
     /// What time it is here.
@@ -76,6 +80,10 @@ impl Cluster {
             ..
         } = self.published.borrow().clone();
         let size = self.stats.sizes();
+        let reports = self.sinks.reports();
+        let failing = reports.iter().filter(|sink| sink.state.is_failing());
+        let shown = applied.projection.enabled_digest().to_string();
+        let count = |number| u32::try_from(number).unwrap_or(u32::MAX);
         NodeStatus {
             id: self.id,
             name: self.member.name.clone(),
@@ -108,6 +116,10 @@ impl Cluster {
                 purged_index: size.purged_index.unwrap_or(0),
             }),
             hooks: self.hooks.borrow().iter().map(hooks::to_wire).collect(),
+            watchers: count(self.sinks.watchers()),
+            sinks_total: count(reports.len()),
+            sinks_failing: count(failing.count()),
+            sinks: sinks::to_wire(reports, &shown),
         }
     }
 

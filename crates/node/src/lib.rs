@@ -27,6 +27,7 @@ pub mod pki;
 pub mod publish;
 pub mod raft;
 pub mod reads;
+pub mod sinks;
 pub mod tasks;
 pub mod telemetry;
 pub mod tls;

@@ -34,6 +34,7 @@ use crate::{
     },
     raft::Raft,
     reads::Reads,
+    sinks::Sinks,
     tasks::{PartEnded, PartResult, Tasks},
     tls::{Tls, TlsError},
 };
@@ -324,6 +325,7 @@ impl Node {
             name: config.name.clone(),
             address: config.advertise.clone(),
         };
+        let sinks = Sinks::default();
         let cluster = Arc::new(Cluster {
             cluster: config.cluster,
             id: config.id,
@@ -333,6 +335,7 @@ impl Node {
             applied: applied.clone(),
             published: published.clone(),
             hooks: hook_reports,
+            sinks: sinks.clone(),
             stats,
             clock: Arc::clone(&seams.clock),
             certificate_ends,
@@ -356,6 +359,7 @@ impl Node {
                 hooks: hook_names,
                 work: seams.store.work,
                 closing: port.clone(),
+                sinks,
             }),
             cluster: ClusterApi(Arc::clone(&cluster)),
             peer: PeerApi {

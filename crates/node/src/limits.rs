@@ -33,6 +33,32 @@ pub const RENDERS_AT_ONCE: usize = 2;
 /// nobody reads holds up to half a MiB in the buffers of its connection.
 pub const LONG_ANSWERS_PER_CALLER: usize = 64;
 
+/// Streams that watch a node. Each holds one view while it is sent a set: where
+/// none is read, what changed since then, once for each.
+pub const WATCHERS_MAX: usize = 1024;
+
+/// Those of one certificate, which many sinks may share.
+pub const WATCHERS_PER_CALLER: usize = 256;
+
+/// How long a watcher rests after a set at the least: ten quick changes are one
+/// set, and a resolver behind it reloads no more often.
+pub const WATCH_REST: Duration = Duration::from_secs(1);
+
+/// What one host costs to be sent to one watcher, 20 µs of a slow processor.
+/// Watchers rest for all of them together, so that sets take no more of it than
+/// the one that is being sent.
+pub const WATCH_ENTRY_TIME: Duration = Duration::from_micros(20);
+
+/// Sinks whose words are kept, some 400 bytes each: as many as can watch.
+pub const SINKS_MAX: usize = WATCHERS_MAX;
+
+/// Those that a status lists; it counts the rest. Nodes ask each other for it
+/// every two seconds.
+pub const SINKS_LISTED: usize = 50;
+
+/// Characters of what a sink calls itself: a host name, a UUID.
+pub const INSTANCE_CHARS_MAX: usize = 128;
+
 /// Rows of one bulk call that are under way or whose answers nobody has read,
 /// as in the earlier server: enough to share the flushes of a disk.
 pub const BULK_ROWS_IN_FLIGHT: usize = 32;

@@ -56,6 +56,12 @@ impl Reads {
         Arc::clone(&self.applied.borrow())
     }
 
+    /// The same, and whatever is applied later.
+    #[must_use]
+    pub fn follow(&self) -> watch::Receiver<Arc<Applied>> {
+        self.applied.clone()
+    }
+
     /// A view that holds every write acknowledged before this call began.
     ///
     /// # Errors

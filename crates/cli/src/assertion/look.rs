@@ -261,7 +261,7 @@ const LIMIT: Duration = Duration::from_secs(3);
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::client::Published;
+    use crate::client::{Published, Sinks};
 
     fn node(id: u64) -> NodeStatus {
         NodeStatus {
@@ -290,6 +290,7 @@ mod tests {
             hosts: 1,
             store: None,
             hooks: Vec::new(),
+            sinks: Sinks::default(),
         }
     }
 

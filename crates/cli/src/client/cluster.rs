@@ -10,8 +10,10 @@ use serde::{Serialize, Serializer};
 use std::time::Duration;
 
 mod hook;
+mod sink;
 
 pub(crate) use hook::{Hook, HookState};
+pub(crate) use sink::{Sink, Sinks};
 
 /// Every node as one of them sees it.
 #[derive(Serialize, Clone, PartialEq, Debug)]
@@ -50,6 +52,7 @@ pub(crate) struct NodeStatus {
     pub(crate) store: Option<StoreSize>,
     /// In the order of the node's configuration.
     pub(crate) hooks: Vec<Hook>,
+    pub(crate) sinks: Sinks,
 }
 
 /// What a node's hosts file holds.
@@ -196,6 +199,10 @@ fn node(message: pb::NodeStatus) -> NodeStatus {
         hosts,
         store,
         hooks,
+        watchers,
+        sinks,
+        sinks_total,
+        sinks_failing,
     } = message;
     NodeStatus {
         id,
@@ -257,6 +264,12 @@ fn node(message: pb::NodeStatus) -> NodeStatus {
             },
         ),
         hooks: hooks.into_iter().map(Hook::from).collect(),
+        sinks: Sinks {
+            watchers,
+            known: sinks_total,
+            failing: sinks_failing,
+            listed: sinks.into_iter().map(Sink::from).collect(),
+        },
     }
 }
 

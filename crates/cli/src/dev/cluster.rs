@@ -209,6 +209,7 @@ const INTERVAL: Duration = Duration::from_millis(50);
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::client::Sinks;
 
     fn node(id: u64, role: &'static str, term: u64, reachable: bool) -> NodeStatus {
         NodeStatus {
@@ -229,6 +230,7 @@ mod tests {
             hosts: 0,
             store: None,
             hooks: Vec::new(),
+            sinks: Sinks::default(),
         }
     }
 

@@ -5,6 +5,7 @@ use super::{Page, Report};
 use crate::client::{NodeStatus, Status};
 
 mod hooks;
+mod sinks;
 
 impl Report for Status {
     /// A row for every node, or, on a narrow terminal, a few lines.
@@ -27,6 +28,7 @@ impl Report for Status {
             text = blocks.collect::<Vec<_>>().join("\n");
         }
         text.push_str(&hooks::table(&self.nodes, page));
+        text.push_str(&sinks::table(&self.nodes, page));
         let problems: String = self
             .nodes
             .iter()
@@ -61,6 +63,7 @@ impl Report for Status {
             "version",
             "hosts",
             "failed_hooks",
+            "failing_sinks",
         ]);
         std::iter::once(names)
             .chain(self.nodes.iter().map(csv_row))
@@ -136,6 +139,7 @@ fn problems(node: &NodeStatus) -> impl Iterator<Item = (&str, String)> {
     let file = file.flat_map(|file| file.error.iter().chain(&file.warnings));
     let what = node.problem.iter().chain(file).cloned();
     what.chain(hooks::problems(node))
+        .chain(sinks::problems(node))
         .map(|problem| (node.name.as_str(), problem))
 }
 
@@ -176,5 +180,6 @@ fn csv_row(node: &NodeStatus) -> Vec<String> {
         node.version.clone(),
         node.hosts.to_string(),
         hooks::failed(node),
+        node.sinks.failing.to_string(),
     ]
 }

@@ -1,6 +1,6 @@
 use super::*;
 use crate::client::{
-    Hook, HookState, NodeStatus, Publication, PublicationState, Published, Status,
+    Hook, HookState, NodeStatus, Publication, PublicationState, Published, Sink, Sinks, Status,
 };
 use hosts::Timestamp;
 use hosts::format::Place;
@@ -74,6 +74,7 @@ fn status() -> Status {
         hosts: 2,
         store: None,
         hooks: Vec::new(),
+        sinks: Sinks::default(),
     };
     let hook = |name: &str, event, result| Hook {
         name: name.into(),
@@ -107,6 +108,27 @@ fn status() -> Status {
         (syslog.revision, syslog.duration_ms) = (0, 0);
         (syslog.coalesced, syslog.runs) = (0, 0);
     }
+    let sink = |name: &str, connected, current| Sink {
+        client: format!("viewer:{name}"),
+        instance: "10.0.0.5".into(),
+        connected,
+        heard_at: Some(Timestamp::from_millis(1_795_197_600_000)),
+        current,
+        last_success: Some(Timestamp::from_millis(1_795_197_500_000)),
+        consecutive_failures: 0,
+        reload_failed: false,
+        last_reload_success: None,
+        contract_version: "1".into(),
+        change_id: "c41".into(),
+    };
+    let mut unwell = sink("unbound", true, false);
+    (unwell.consecutive_failures, unwell.last_success) = (3, None);
+    full.sinks = Sinks {
+        watchers: 2,
+        known: 4,
+        failing: 1,
+        listed: vec![unwell, sink("dns", true, true), sink("old", false, false)],
+    };
     let mut first = node(1, "attic", "leader");
     first.hooks = vec![hook("reload-dnsmasq", "success", HookState::Succeeded)];
     Status {

@@ -560,6 +560,15 @@ impl HostsService for Service {
         ))
     }
 
+    type WatchHostsStream = BoxStream<'static, Result<v1::WatchHostsResponse, Status>>;
+
+    async fn watch_hosts(
+        &self,
+        _: Request<tonic::Streaming<v1::WatchHostsRequest>>,
+    ) -> Result<Response<Self::WatchHostsStream>, Status> {
+        Err(Status::unimplemented("no client calls it"))
+    }
+
     type BulkAddHostsStream = BoxStream<'static, Result<v1::BulkAddHostsResponse, Status>>;
 
     async fn bulk_add_hosts(

@@ -7,6 +7,7 @@
 )]
 
 mod block;
+mod enabled;
 mod formats;
 mod hosts_file;
 mod import;

@@ -407,6 +407,9 @@ impl Pair {
         let again = Projection::restore(position, rows, requests).expect("parts of a projection");
         assert_eq!(&again, hosts);
         assert_eq!(again.digest(), hosts.digest(), "from scratch");
+        assert_eq!(again.enabled_digest(), hosts.enabled_digest());
+        let enabled = sorted.iter().filter(|host| host.enabled);
+        assert_eq!(hosts.enabled_len(), enabled.count());
 
         for comments in [false, true] {
             let bytes = render(

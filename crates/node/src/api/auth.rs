@@ -6,7 +6,7 @@ use crate::{
     identity::{Caller, Who},
 };
 use hosts::{Actor, Role};
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 use tonic::{Request, Status};
 
 /// What a call needs.
@@ -58,6 +58,17 @@ pub fn peer<T>(request: &Request<T>) -> Result<u64, Status> {
     match &caller.who {
         Who::Node(id) => Ok(*id),
         Who::Client(actor) => Err(status::forbidden(actor, Need::Peer)),
+    }
+}
+
+/// Where the caller behind `request` is.
+///
+/// # Errors
+/// A fault of this node.
+pub fn address<T>(request: &Request<T>) -> Result<IpAddr, Status> {
+    match request.extensions().get::<Connection>() {
+        Some(connection) => Ok(connection.remote.ip()),
+        None => Err(status::internal("the connection has no address")),
     }
 }
 

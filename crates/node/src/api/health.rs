@@ -1,6 +1,7 @@
 //! Is this node well? Answers for people, probes and earlier clients.
 
 use super::hosts::HostsApi;
+use crate::sinks::Sinks;
 use proto::v1;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -49,6 +50,18 @@ pub(super) async fn health(api: &HostsApi) -> v1::HealthResponse {
             configured_count: i32::try_from(api.hooks.len()).unwrap_or(i32::MAX),
             hook_names: api.hooks.to_vec(),
         }),
+        sinks: Some(sinks(&api.sinks)),
+    }
+}
+
+fn sinks(sinks: &Sinks) -> v1::SinksHealth {
+    let reports = sinks.reports();
+    let failing = reports.iter().filter(|report| report.state.is_failing());
+    let count = |number| i32::try_from(number).unwrap_or(i32::MAX);
+    v1::SinksHealth {
+        watchers: count(sinks.watchers()),
+        known: count(reports.len()),
+        failing: count(failing.count()),
     }
 }
 

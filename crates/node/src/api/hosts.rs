@@ -1,7 +1,7 @@
 //! `router_hosts.v1.HostsService`: the records, through this node.
 
 use super::{
-    auth::{Need, caller},
+    auth::{Need, address, caller},
     health,
     import::Refused,
     metadata::{self, Marks},
@@ -15,6 +15,7 @@ use crate::{
     limits,
     publish::Published,
     reads::Reads,
+    sinks::Sinks,
 };
 use futures::{StreamExt as _, stream};
 use hosts::{
@@ -46,7 +47,8 @@ pub struct HostsApi {
     pub(super) marks: Marks,
     pub(super) imports: Arc<Semaphore>,
     pub(super) closing: CancellationToken,
-    renders: Renders,
+    pub(super) sinks: Sinks,
+    pub(super) renders: Renders,
     shares: Shares,
     pub(super) work: Work,
 }
@@ -70,6 +72,8 @@ pub struct HostsParts<'a> {
     pub work: Work,
     /// The port closes: streams end.
     pub closing: CancellationToken,
+    /// Who watches.
+    pub sinks: Sinks,
 }
 
 impl HostsApi {
@@ -85,6 +89,7 @@ impl HostsApi {
             hooks,
             work,
             closing,
+            sinks,
         }: HostsParts<'_>,
     ) -> Self {
         let (started, marks) = (Instant::now(), Marks::of(name));
@@ -99,6 +104,7 @@ impl HostsApi {
             marks,
             imports,
             closing,
+            sinks,
             renders: Renders::new(work),
             shares: Shares::default(),
             work,
@@ -214,6 +220,7 @@ impl HostsService for HostsApi {
     type SearchHostsStream = Answers<v1::SearchHostsResponse>;
     type ImportHostsStream = Answers<v1::ImportHostsResponse>;
     type ExportHostsStream = Answers<v1::ExportHostsResponse>;
+    type WatchHostsStream = Answers<v1::WatchHostsResponse>;
     type BulkAddHostsStream = Answers<v1::BulkAddHostsResponse>;
 
     async fn add_host(
@@ -381,6 +388,16 @@ impl HostsService for HostsApi {
         let export = Export::new(hosts::Projection::clone(&view.projection), format);
         let answers = holding(self.renders.pieces(export), place);
         Ok(self.seen(answers, &view))
+    }
+
+    async fn watch_hosts(
+        &self,
+        request: Request<Streaming<v1::WatchHostsRequest>>,
+    ) -> Result<Response<Self::WatchHostsStream>, Status> {
+        let by = caller(&request, Need::Read)?;
+        let from = address(&request)?;
+        let (metadata, _, messages) = request.into_parts();
+        self.watch(&metadata, by, from, messages).await
     }
 
     async fn bulk_add_hosts(

@@ -4,7 +4,7 @@
 use super::status;
 use crate::{clock::Clock, limits};
 use hosts::{RequestId, Revision};
-use proto::metadata::{APPLIED, NODE, REQUEST_ID, REQUEST_SINCE, REVISION};
+use proto::metadata::{APPLIED, INSTANCE, NODE, REQUEST_ID, REQUEST_SINCE, REVISION};
 use raft_store::Applied;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -36,6 +36,23 @@ pub(super) fn request_since(metadata: &MetadataMap) -> Result<Option<Revision>, 
     };
     let index: Result<Revision, _> = String::from_utf8_lossy(value.as_bytes()).parse();
     index.map(Some).map_err(|cause| status::invalid(&cause))
+}
+
+/// What a sink calls itself, if it does.
+///
+/// # Errors
+/// `INVALID_ARGUMENT` when it is not 1 to 128 visible ASCII characters.
+pub(super) fn instance(metadata: &MetadataMap) -> Result<Option<String>, Status> {
+    let Some(value) = metadata.get(INSTANCE) else {
+        return Ok(None);
+    };
+    let visible = value.as_bytes().iter().all(u8::is_ascii_graphic);
+    match value.to_str() {
+        Ok(text) if visible && (1..=limits::INSTANCE_CHARS_MAX).contains(&text.len()) => {
+            Ok(Some(text.to_owned()))
+        }
+        _ => Err(status::no_instance()),
+    }
 }
 
 /// One that nobody has given and nobody will give.

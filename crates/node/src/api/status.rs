@@ -5,9 +5,13 @@
 //! people read the message.
 
 use super::auth::Need;
-use crate::forward::{ReadError, WriteError};
+use crate::{
+    forward::{ReadError, WriteError},
+    limits::INSTANCE_CHARS_MAX,
+    sinks::TooManyWatchers,
+};
 use hosts::{Actor, NoTarget, Rejection};
-use proto::metadata::REQUEST_SINCE;
+use proto::metadata::{INSTANCE, REQUEST_SINCE};
 use raft_store::chain::Chain;
 use std::{collections::HashMap, error::Error, fmt::Display};
 use tonic::{Code, Status, codegen::http};
@@ -69,6 +73,32 @@ pub fn forbidden(actor: &Actor, need: Need) -> Status {
 #[must_use]
 pub fn internal(what: impl Display) -> Status {
     refused(Code::Internal, "INTERNAL", what)
+}
+
+/// Too many watch already.
+#[must_use]
+pub fn too_many_watchers(error: &TooManyWatchers) -> Status {
+    refused(Code::Unavailable, "TOO_MANY_WATCHERS", error)
+}
+
+/// A stream that watches has not said what it wants.
+#[must_use]
+pub fn silent_watcher() -> Status {
+    refused(
+        Code::InvalidArgument,
+        "TRUNCATED",
+        "nothing was said on the stream in time: the first message says whether to follow",
+    )
+}
+
+/// A sink calls itself what cannot be shown.
+#[must_use]
+pub fn no_instance() -> Status {
+    refused(
+        Code::InvalidArgument,
+        "INVALID_ARGUMENT",
+        format!("{INSTANCE} is not 1–{INSTANCE_CHARS_MAX} visible ASCII characters"),
+    )
 }
 
 /// The node stops, and ends a call that would go on.

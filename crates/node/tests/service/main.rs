@@ -21,5 +21,6 @@ mod roles;
 mod starts;
 mod stops;
 mod support;
+mod watchers;
 mod wire;
 mod writes;

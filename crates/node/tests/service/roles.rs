@@ -11,10 +11,11 @@ use std::collections::BTreeMap;
 use tonic::{Code, Response, Status};
 
 /// What a role may call, beside what everyone may.
-const READS: [&str; 7] = [
+const READS: [&str; 8] = [
     "get",
     "list",
     "search",
+    "watch",
     "export",
     "health",
     "status",
@@ -87,7 +88,7 @@ async fn call_all(cluster: &Cluster, who: As) -> BTreeMap<&'static str, Result<(
         ..Default::default()
     };
     let import = futures::stream::iter(chunks(b"", "skip"));
-    let no_rows = futures::stream::empty();
+    let (no_watch, no_rows) = (futures::stream::empty(), futures::stream::empty());
     let compact = v1::CompactAggregatesRequest::default();
     let now = WaitPublishedRequest::default();
     let one = || futures::stream::iter([Envelope::default()]);
@@ -103,6 +104,7 @@ async fn call_all(cluster: &Cluster, who: As) -> BTreeMap<&'static str, Result<(
         ),
         ("search", done(hosts.search_hosts(search).await)),
         ("import", done(hosts.import_hosts(import).await)),
+        ("watch", done(hosts.watch_hosts(no_watch).await)),
         ("bulk add", done(hosts.bulk_add_hosts(no_rows).await)),
         ("compact", done(hosts.compact_aggregates(compact).await)),
         (

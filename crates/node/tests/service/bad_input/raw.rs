@@ -93,7 +93,6 @@ async fn methods_and_services_that_there_are_not_are_unimplemented() {
         "/router_hosts.v1.HostsService/ListSnapshots",
         "/router_hosts.v1.HostsService/RollbackToSnapshot",
         "/router_hosts.v1.HostsService/DeleteSnapshot",
-        "/router_hosts.v1.HostsService/WatchHosts",
         "/router_hosts.v1.HostsService/StartEdit",
         "/router_hosts.v1.HostsService/FinishEdit",
         "/router_hosts.v1.HostsService/CancelEdit",
