@@ -487,7 +487,13 @@ impl<'a> Check<'a> {
             .before(operation.called)
             .filter(|_| !local)
             .map_or(0, |before| before.revision);
-        let to = order.after(operation.returned).min(self.last);
+        let mut to = order.after(operation.returned).min(self.last);
+        // Whoever looks at a request looks first whether it was accepted: from then on it is answered, and what it did
+        // itself is no reason against it.
+        let own = operation.asked.request();
+        if let Some((accepted, _, _)) = own.and_then(|own| self.accepted.get(own)?.first()) {
+            to = to.min(accepted - 1);
+        }
         let mut checked = true;
         for (_, state) in self.replay.states(from, to) {
             match rejected::holds(state, &operation.asked, reason) {

@@ -66,11 +66,12 @@ impl Replay {
         self.accepted.iter()
     }
 
-    /// The states from one revision to another, both included.
+    /// The states from one revision to another, both included; none when the second comes before the first.
     pub(crate) fn states(&self, from: u64, to: u64) -> impl Iterator<Item = (u64, &Projection)> {
-        let to = to.max(from);
-        self.states
-            .range(from..=to)
+        let states = (from <= to).then(|| self.states.range(from..=to));
+        states
+            .into_iter()
+            .flatten()
             .map(|(&revision, state)| (revision, state))
     }
 

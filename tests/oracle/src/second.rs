@@ -54,8 +54,8 @@ enum Step {
     Delete(String),
     /// Exactly these hosts are there.
     Read(Vec<Seen>),
-    /// A host of this address is there.
-    Taken(String),
+    /// A host of this address is there, which is not the one that this request has added itself.
+    Taken(String, Option<String>),
 }
 
 impl Model for OneName {
@@ -70,10 +70,13 @@ impl Model for OneName {
 
     fn step(state: &Self::State, step: &Step) -> (bool, Self::State) {
         let mut next = state.clone();
-        let held = |address: &str| state.values().any(|host| host.address == address);
+        let held = |address: &str, own: Option<&String>| {
+            let mut others = state.values().filter(|host| Some(&host.id) != own);
+            others.any(|host| host.address == address)
+        };
         let fits = match step {
             Step::Add(host) => {
-                !held(&host.address) && next.insert(host.id.clone(), host.clone()).is_none()
+                !held(&host.address, None) && next.insert(host.id.clone(), host.clone()).is_none()
             }
             Step::Update(id, patch, told) => next.get_mut(id).is_some_and(|host| {
                 *host = patched(host, patch);
@@ -81,7 +84,7 @@ impl Model for OneName {
             }),
             Step::Delete(id) => next.remove(id).is_some(),
             Step::Read(hosts) => state.values().eq(hosts),
-            Step::Taken(address) => held(address),
+            Step::Taken(address, own) => held(address, own.as_ref()),
         };
         (fits, next)
     }
@@ -197,10 +200,14 @@ fn steps(
             Answered::Rejected(Reason::NotFound),
             _,
         ) => one(name.as_str(), Step::Read(Vec::new())),
-        (Asked::Add { host, .. }, Answered::Rejected(Reason::Duplicate), _) => one(
-            host.hostname.as_str(),
-            Step::Taken(host.address.to_string()),
-        ),
+        (Asked::Add { host, .. }, Answered::Rejected(Reason::Duplicate), done) => {
+            let own = done.and_then(|(_, _, answer)| match &answer.outcome {
+                Outcome::Added(own) => Some(own.id.to_string()),
+                _ => None,
+            });
+            let taken = Step::Taken(host.address.to_string(), own);
+            one(host.hostname.as_str(), taken)
+        }
         (
             _,
             Answered::Acknowledged { .. } | Answered::Unknown,

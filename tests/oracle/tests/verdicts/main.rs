@@ -284,6 +284,42 @@ fn a_rejection_that_was_never_true_is_found() {
 }
 
 #[test]
+fn a_repeat_that_is_rejected_for_what_the_request_did_itself_is_found_by_both() {
+    let mut world = World::default();
+    world.commit("r1", &Command::AddHost(host("nas.lan", "10.0.0.1")));
+    world.told(add("r1", "nas.lan", "10.0.0.1"), Answered::Unknown);
+    let repeat = world.told(
+        add("r1", "nas.lan", "10.0.0.1"),
+        Answered::Rejected(Reason::Duplicate),
+    );
+    assert!(
+        matches!(world.violation(), Violation::NeverTrue { operation, to: 0, .. } if operation == repeat)
+    );
+    let opinion = second_opinion(&world.history, &world.replay(), PATIENCE);
+    assert_eq!(opinion.illegal, ["nas.lan"]);
+}
+
+#[test]
+fn a_repeat_may_be_rejected_for_what_was_so_before_the_request_was_done() {
+    let mut world = World::default();
+    let nas = world.add("r1", "nas.lan", "10.0.0.1");
+    world.told(add("r2", "nas.lan", "10.0.0.1"), Answered::Unknown);
+    world.told(
+        add("r2", "nas.lan", "10.0.0.1"),
+        Answered::Rejected(Reason::Duplicate),
+    );
+    let (command, asked) = delete("r3", &nas);
+    let answer = world.commit("r3", &command);
+    world.told(asked, acknowledged(&answer));
+    // The first attempt was on its way all the time.
+    world.commit("r2", &Command::AddHost(host("nas.lan", "10.0.0.1")));
+    world.read();
+    world.check().unwrap();
+    let opinion = second_opinion(&world.history, &world.replay(), PATIENCE);
+    assert!(opinion.illegal.is_empty());
+}
+
+#[test]
 fn a_local_read_may_miss_what_was_added() {
     let mut world = World::default();
     let nas = world.add("r1", "nas.lan", "10.0.0.1");
