@@ -6,6 +6,7 @@ use hosts::{Answer, Change, Outcome, Projection};
 use thiserror::Error;
 
 use crate::history::{Answered, Asked, Effect, History, Operation, Reading, Seen};
+use crate::import::imported;
 use crate::order::{Order, Placed};
 use crate::rejected;
 use crate::replay::Replay;
@@ -313,7 +314,7 @@ impl<'a> Check<'a> {
             Outcome::Deleted(_) => Effect::Gone,
             Outcome::Imported(counts) => Effect::Imported(counts.clone()),
         };
-        if *effect != Effect::NotTold && *effect != found {
+        if *effect != found {
             self.wrong(number, *revision, effect, &found);
         }
     }
@@ -324,19 +325,19 @@ impl<'a> Check<'a> {
         self.not_beyond(number, revision);
         let state = self.replay.at(revision);
         let same = match (&attempt.asked, effect) {
-            (Asked::Update { patch, .. }, Effect::Host(_) | Effect::NotTold) => {
+            (Asked::Update { patch, .. }, Effect::Host(told)) => {
                 match rejected::ids(state, &attempt.asked).as_slice() {
                     [id] => state.host(*id).is_some_and(|host| {
                         let facts = Seen::of_facts(&patch.applied_to(host));
-                        facts == Seen::from(&**host).facts()
-                            && (*effect == Effect::NotTold
-                                || *effect == Effect::Host(Seen::from(&**host)))
+                        let found = Seen::from(&**host);
+                        facts == found.facts() && *told == found
                     }),
                     _ => false,
                 }
             }
-            (Asked::Import { rows, .. }, Effect::Imported(_) | Effect::NotTold) => {
-                rows.iter().all(|row| is_there(state, row))
+            (Asked::Import { rows, mode, .. }, Effect::Imported(counts)) => {
+                imported(state, rows, *mode)
+                    .is_some_and(|all| all.changes_nothing() && all.counts(counts))
             }
             _ => false,
         };
@@ -403,8 +404,9 @@ impl<'a> Check<'a> {
                         && expected.is_none_or(|expected| old.version.get() == expected)
                 }) && after.host(*id).is_none()
             }
-            (Asked::Import { rows, .. }, Outcome::Imported(_)) => {
-                rows.iter().all(|row| is_there(after, row))
+            (Asked::Import { rows, mode, .. }, Outcome::Imported(counts)) => {
+                imported(before, rows, *mode)
+                    .is_some_and(|all| all.counts(counts) && all.is_done_by(change, before, after))
             }
             _ => false,
         }
@@ -546,9 +548,4 @@ impl<'a> Check<'a> {
 /// Whether `asked` may mean the host `id` in this state.
 fn is_meant(asked: &Asked, state: &Projection, id: hosts::HostId) -> bool {
     rejected::ids(state, asked) == [id]
-}
-
-/// Whether a host has the address and the hostname of the row.
-fn is_there(state: &Projection, row: &hosts::NewHost) -> bool {
-    state.owner(row.address, &row.hostname).is_some()
 }

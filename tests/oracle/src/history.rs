@@ -129,8 +129,6 @@ pub enum Effect {
     Gone,
     /// What became of the rows of an import.
     Imported(ImportCounts),
-    /// Nothing but that it is done.
-    NotTold,
 }
 
 /// Why a change, or a read of one host, was rejected.

@@ -16,6 +16,7 @@
 
 mod check;
 mod history;
+mod import;
 mod log;
 mod order;
 mod rejected;

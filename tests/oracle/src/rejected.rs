@@ -3,6 +3,7 @@
 use hosts::{HostId, HostRef, NewHost, Projection};
 
 use crate::history::{Asked, Reading, Reason};
+use crate::import::imported;
 
 /// Whether `asked` would be rejected for `reason` in this state. `None` for reasons that are not checked.
 pub(crate) fn holds(state: &Projection, asked: &Asked, reason: &Reason) -> Option<bool> {
@@ -27,9 +28,7 @@ pub(crate) fn holds(state: &Projection, asked: &Asked, reason: &Reason) -> Optio
             Asked::Delete { .. } | Asked::Import { .. } | Asked::Read { .. } => false,
         },
         Reason::ImportConflicts => match asked {
-            Asked::Import { rows, .. } => {
-                rows.iter().any(|row| taken(state, row, None)) || repeated(rows)
-            }
+            Asked::Import { rows, mode, .. } => imported(state, rows, *mode).is_none(),
             _ => false,
         },
     })
@@ -65,10 +64,4 @@ fn taken(state: &Projection, facts: &NewHost, own: Option<HostId>) -> bool {
         .names()
         .filter_map(|name| state.owner(facts.address, name))
         .any(|owner| Some(owner) != own)
-}
-
-fn repeated(rows: &[NewHost]) -> bool {
-    let mut seen = std::collections::BTreeSet::new();
-    rows.iter()
-        .any(|row| row.names().any(|name| !seen.insert((row.address, name))))
 }

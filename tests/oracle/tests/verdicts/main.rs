@@ -10,7 +10,7 @@ mod world;
 
 use std::time::Duration;
 
-use hosts::{Command, HostPatch, HostRef};
+use hosts::{Command, Comment, ConflictMode, HostPatch, HostRef, NewHost};
 use oracle::{Answered, Asked, Effect, Reading, Reason, Seen, Violation, second_opinion};
 use world::{World, acknowledged, host, read_all, seen};
 
@@ -51,6 +51,23 @@ fn delete(request: &str, host: &Seen) -> (Command, Asked) {
         expected: None,
     };
     (Command::DeleteHost { id, expected: None }, asked)
+}
+
+fn import(request: &str, rows: Vec<NewHost>, mode: ConflictMode) -> (Command, Asked) {
+    let asked = Asked::Import {
+        request: request.to_owned(),
+        rows: rows.clone(),
+        mode,
+    };
+    (Command::ImportHosts { rows, mode }, asked)
+}
+
+/// The same with a comment.
+fn remarked(host: NewHost, comment: &str) -> NewHost {
+    NewHost {
+        comment: Some(Comment::parse(comment).unwrap()),
+        ..host
+    }
 }
 
 #[test]
@@ -366,6 +383,105 @@ fn an_update_that_changes_nothing_needs_no_entry() {
     let (_, other) = update("r3", &nas, "10.0.0.2");
     world.told(other, told);
     assert!(matches!(world.violation(), Violation::Lost { .. }));
+}
+
+#[test]
+fn imports_that_happened_are_believed() {
+    let mut world = World::default();
+    world.add("r1", "nas.lan", "10.0.0.1");
+    let nas = remarked(host("nas.lan", "10.0.0.1"), "in the cellar");
+    let rows = vec![host("tv.lan", "10.0.0.2"), nas.clone(), nas];
+    for (request, mode) in [("r2", ConflictMode::Skip), ("r3", ConflictMode::Replace)] {
+        let (command, asked) = import(request, rows.clone(), mode);
+        let answer = world.commit(request, &command);
+        world.told(asked, acknowledged(&answer));
+    }
+    let (_, asked) = import("r4", rows, ConflictMode::Strict);
+    world.told(asked, Answered::Rejected(Reason::ImportConflicts));
+    world.read();
+    let summary = world.check().unwrap();
+    assert_eq!((summary.acknowledged, summary.rejected), (3, 1));
+}
+
+#[test]
+fn an_import_that_leaves_out_what_it_was_to_replace_or_refuse_is_found() {
+    let mut world = World::default();
+    world.add("r1", "nas.lan", "10.0.0.1");
+    let nas = remarked(host("nas.lan", "10.0.0.1"), "in the cellar");
+    let rows = vec![host("tv.lan", "10.0.0.2"), nas];
+    let (skip, skipping) = import("r2", rows.clone(), ConflictMode::Skip);
+    let answer = world.commit("r2", &skip);
+    let number = world.told(skipping, acknowledged(&answer));
+    world.check().unwrap();
+    for other in [ConflictMode::Replace, ConflictMode::Strict] {
+        let (_, asked) = import("r2", rows.clone(), other);
+        world.history.operations[number].asked = asked;
+        assert!(matches!(
+            world.violation(),
+            Violation::NotAsked { revision: 2, .. }
+        ));
+    }
+}
+
+#[test]
+fn an_import_that_changes_what_no_row_names_is_found() {
+    let mut world = World::default();
+    let rows = vec![host("nas.lan", "10.0.0.1"), host("tv.lan", "10.0.0.2")];
+    let (more, _) = import("r1", rows, ConflictMode::Skip);
+    let answer = world.commit("r1", &more);
+    let rows = vec![host("nas.lan", "10.0.0.1")];
+    let (_, asked) = import("r1", rows, ConflictMode::Skip);
+    world.told(asked, acknowledged(&answer));
+    assert!(matches!(
+        world.violation(),
+        Violation::NotAsked { revision: 1, .. }
+    ));
+}
+
+#[test]
+fn counts_of_an_import_that_are_not_so_are_found() {
+    let mut world = World::default();
+    let (command, asked) = import("r1", vec![host("nas.lan", "10.0.0.1")], ConflictMode::Skip);
+    let mut answer = world.commit("r1", &command);
+    let right = acknowledged(&answer);
+    let number = world.told(asked, right.clone());
+    world.check().unwrap();
+    let hosts::Outcome::Imported(counts) = &mut answer.outcome else {
+        panic!("an import");
+    };
+    counts.updated += 1;
+    world.history.operations[number].answered = acknowledged(&answer);
+    assert!(matches!(world.violation(), Violation::WrongAnswer { .. }));
+    world.history.operations[number].answered = right;
+    // One that changed nothing has no entry to be held against: what it comes to is counted anew.
+    let (_, again) = import("r2", vec![host("nas.lan", "10.0.0.1")], ConflictMode::Skip);
+    let mut counts = hosts::ImportCounts {
+        processed: 1,
+        skipped: 1,
+        ..Default::default()
+    };
+    let told = |counts: &hosts::ImportCounts| Answered::Acknowledged {
+        revision: 1,
+        effect: Effect::Imported(counts.clone()),
+    };
+    let number = world.told(again, told(&counts));
+    assert_eq!(world.check().unwrap().unchanged, 1);
+    counts.skipped = 0;
+    world.history.operations[number].answered = told(&counts);
+    assert!(matches!(world.violation(), Violation::Lost { .. }));
+}
+
+#[test]
+fn an_import_that_skips_is_never_rejected_for_what_is_taken() {
+    let mut world = World::default();
+    world.add("r1", "nas.lan", "10.0.0.1");
+    let rows = vec![host("nas.lan", "10.0.0.1")];
+    let (_, asked) = import("r2", rows.clone(), ConflictMode::Strict);
+    let number = world.told(asked, Answered::Rejected(Reason::ImportConflicts));
+    world.check().unwrap();
+    let (_, asked) = import("r2", rows, ConflictMode::Skip);
+    world.history.operations[number].asked = asked;
+    assert!(matches!(world.violation(), Violation::NeverTrue { .. }));
 }
 
 #[test]

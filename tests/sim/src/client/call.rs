@@ -1,6 +1,6 @@
 //! One attempt of one request: into a message, and from an answer or a status back to what was told.
 
-use hosts::{ConflictMode, Host, HostPatch, HostRef, NewHost};
+use hosts::{ConflictMode, Host, HostPatch, HostRef, ImportCounts, LeftOut, NewHost};
 use oracle::{Answered, Asked, Effect, Reading, Reason, Seen};
 use proto::{
     metadata::{APPLIED, REQUEST_ID, REQUEST_SINCE, REVISION},
@@ -88,10 +88,10 @@ impl Attempt<'_> {
                 let answer = client.import_hosts(request).await?;
                 let revision = number(answer.metadata(), REVISION)?;
                 let mut answers = answer.into_inner();
-                answers.message().await?.ok_or_else(cut_short)?;
+                let told = answers.message().await?.ok_or_else(cut_short)?;
                 Ok(Answered::Acknowledged {
                     revision,
-                    effect: Effect::NotTold,
+                    effect: Effect::Imported(counts(&told)?),
                 })
             }
             Asked::Read { what, linearizable } => {
@@ -173,6 +173,22 @@ fn seen(entry: Option<v1::HostEntry>) -> Result<Seen, Status> {
     let host = entry.ok_or_else(cut_short)?;
     let host = Host::try_from(host).map_err(|error| Status::internal(error.to_string()))?;
     Ok(Seen::from(&host))
+}
+
+/// What is told of an import; each row is a line of its own, counted from the first.
+fn counts(told: &v1::ImportHostsResponse) -> Result<ImportCounts, Status> {
+    let count = |rows: i32| u32::try_from(rows).map_err(|_| cut_short());
+    let left_out = told.lines.iter().map(|line| line.line);
+    Ok(ImportCounts {
+        processed: count(told.processed)?,
+        created: count(told.created)?,
+        updated: count(told.updated)?,
+        skipped: count(told.skipped)?,
+        left_out: LeftOut {
+            rows: left_out.collect(),
+            total: count(told.lines_total)?,
+        },
+    })
 }
 
 fn cut_short() -> Status {
