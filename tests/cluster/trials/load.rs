@@ -222,14 +222,14 @@ impl Client {
         let mut since = None;
         let mut last = Answered::Refused;
         for _ in 0..ATTEMPTS {
-            let told = self.lines.ask(self.node, &asked, since).await;
+            let call = self.lines.ask(self.node, &asked, since).await;
             // Once an attempt was lost, nobody knows any more.
-            since = since.or(told.since);
-            last = told.answered.clone();
+            since = since.or(call.told.since);
+            last = call.told.answered.clone();
             if let Answered::Acknowledged { .. } = last {
-                self.shared.acknowledged.lock().unwrap().push(told.returned);
+                self.shared.acknowledged.lock().unwrap().push(call.returned);
             }
-            let operation = told.operation(self.number, asked.clone());
+            let operation = call.operation(self.number, asked.clone());
             self.shared.operations.lock().unwrap().push(operation);
             let stands = matches!(
                 last,

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use hosts::{Host, HostPatch, HostRef, NewHost};
 use node::pki::Issued;
-use oracle::{Answered, Asked, Effect, Operation, Reading, Reason, Seen};
+use oracle::{Answered, Asked, Effect, Operation, Reading, Seen, Told};
 use proto::cluster::cluster_service_client::ClusterServiceClient;
 use proto::cluster::{StatusRequest, StatusResponse};
 use proto::metadata::{APPLIED, REQUEST_ID, REQUEST_SINCE, REVISION};
@@ -16,8 +16,7 @@ use tokio::runtime::Runtime;
 use tokio::time::timeout;
 use tonic::metadata::MetadataMap;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
-use tonic::{Code, Request, Status};
-use tonic_types::StatusExt as _;
+use tonic::{Request, Status};
 
 /// The administrator's connections, and the threads that carry them.
 pub(crate) struct Talk {
@@ -35,11 +34,9 @@ pub(crate) struct Lines {
     began: Instant,
 }
 
-/// What one call came to.
-pub(crate) struct Told {
-    pub(crate) answered: Answered,
-    /// For the next attempt, if this one may have been done: where the log was before the first.
-    pub(crate) since: Option<u64>,
+/// One call, and what it came to.
+pub(crate) struct Call {
+    pub(crate) told: Told,
     pub(crate) called: u64,
     pub(crate) returned: u64,
 }
@@ -124,8 +121,8 @@ impl Talk {
             what: Reading::All,
             linearizable: true,
         };
-        let told = self.runtime.block_on(lines.ask(node, &all, None));
-        match told.answered {
+        let call = self.runtime.block_on(lines.ask(node, &all, None));
+        match call.told.answered {
             Answered::Read { hosts, .. } => Ok(hosts),
             other => Err(format!("{other:?}")),
         }
@@ -137,27 +134,29 @@ const STATUS: Duration = Duration::from_secs(3);
 
 impl Lines {
     /// Asks one node once. `since` is what the attempts before came to.
-    pub(crate) async fn ask(&self, node: usize, asked: &Asked, since: Option<u64>) -> Told {
+    pub(crate) async fn ask(&self, node: usize, asked: &Asked, since: Option<u64>) -> Call {
         let called = nanoseconds(self.began);
         let channel = self.channels[node - 1].clone();
         let client = HostsServiceClient::new(channel);
         let answer = timeout(PATIENCE, call(client, asked, since)).await;
         let returned = nanoseconds(self.began);
-        let (answered, since) = match answer {
-            Ok(Ok(answered)) => (answered, None),
-            Ok(Err(status)) => meaning(&status, asked),
-            Err(_) => (Answered::Unknown, Some(0)),
+        let told = match answer {
+            Ok(Ok(answered)) => Told {
+                answered,
+                since: None,
+            },
+            Ok(Err(status)) => Told::from(&status),
+            Err(_) => Told::nothing(),
         };
-        Told {
-            answered,
-            since,
+        Call {
+            told,
             called,
             returned,
         }
     }
 }
 
-impl Told {
+impl Call {
     /// As it stands in a history.
     pub(crate) fn operation(self, client: u32, asked: Asked) -> Operation {
         Operation {
@@ -165,7 +164,7 @@ impl Told {
             called: self.called,
             returned: self.returned,
             asked,
-            answered: self.answered,
+            answered: self.told.answered,
         }
     }
 }
@@ -291,35 +290,6 @@ fn seen(entry: Option<&v1::HostEntry>) -> Result<Seen, Status> {
     let host = Host::try_from(entry).expect("a node sends hosts that can be read");
     Ok(Seen::from(&host))
 }
-
-/// As the command line judges it: `node::api::status` says which reasons are final, and what they mean.
-fn meaning(status: &Status, asked: &Asked) -> (Answered, Option<u64>) {
-    let details = status.get_details_error_info();
-    let reason = details
-        .filter(|info| info.domain == DOMAIN)
-        .map(|info| info.reason);
-    let change = asked.request().is_some();
-    let Some(reason) = reason else {
-        return (Answered::Unknown, Some(0));
-    };
-    match (status.code(), reason.as_str()) {
-        (_, "OUTCOME_UNKNOWN") if change => {
-            let since = status.metadata().get(REQUEST_SINCE);
-            let since = since.and_then(|text| text.to_str().ok()?.parse().ok());
-            (Answered::Unknown, Some(since.unwrap_or(0)))
-        }
-        (Code::Unavailable, _) => (Answered::Refused, None),
-        (Code::DeadlineExceeded, _) if !change => (Answered::Refused, None),
-        (Code::DeadlineExceeded, _) => (Answered::Unknown, Some(0)),
-        (_, "NOT_FOUND") => (Answered::Rejected(Reason::NotFound), None),
-        (_, "AMBIGUOUS") => (Answered::Rejected(Reason::Ambiguous), None),
-        (_, "DUPLICATE") => (Answered::Rejected(Reason::Duplicate), None),
-        (_, "VERSION_MISMATCH") => (Answered::Rejected(Reason::VersionMismatch), None),
-        (_, other) => (Answered::Rejected(Reason::Other(other.to_owned())), None),
-    }
-}
-
-const DOMAIN: &str = "router-hosts";
 
 fn nanoseconds(since: Instant) -> u64 {
     u64::try_from(since.elapsed().as_nanos()).unwrap()

@@ -22,9 +22,11 @@ mod order;
 mod rejected;
 mod replay;
 mod second;
+mod told;
 
 pub use check::{Summary, Violation, check};
 pub use history::{Answered, Asked, Effect, History, Operation, Reading, Reason, Seen};
 pub use log::{CommittedLog, LogError};
 pub use replay::Replay;
 pub use second::{Opinion, second_opinion};
+pub use told::Told;

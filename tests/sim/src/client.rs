@@ -11,11 +11,11 @@ use crate::{
     pki::Pki,
     trace::note,
 };
-use call::{Attempt, Told};
+use call::Attempt;
 use hosts::HostId;
 use hyper_util::rt::TokioIo;
 use node::network::Network as _;
-use oracle::{Answered, Asked, Effect, History, Operation, Reading, Seen};
+use oracle::{Answered, Asked, Effect, History, Operation, Reading, Seen, Told};
 use proto::v1::hosts_service_client::HostsServiceClient;
 use std::{
     cell::{Cell, RefCell},
@@ -123,7 +123,7 @@ impl Client {
             match told.answered {
                 Answered::Unknown if asked.request().is_some() => {
                     // What was known before the first attempt stays so: 0 says that nobody knows.
-                    perhaps = perhaps.or(told.since).or(Some(0));
+                    perhaps = perhaps.or(told.since);
                 }
                 Answered::Unknown | Answered::Refused => {}
                 Answered::Rejected(_) if perhaps.is_some() => {}

@@ -1,7 +1,7 @@
 //! One attempt of one request: into a message, and from an answer or a status back to what was told.
 
-use hosts::{ConflictMode, Host, HostPatch, HostRef, ImportCounts, LeftOut, NewHost};
-use oracle::{Answered, Asked, Effect, Reading, Reason, Seen};
+use hosts::{ConflictMode, Host, HostRef, ImportCounts, LeftOut, NewHost};
+use oracle::{Answered, Asked, Effect, Reading, Seen, Told};
 use proto::{
     metadata::{APPLIED, REQUEST_ID, REQUEST_SINCE, REVISION},
     v1::{self, hosts_service_client::HostsServiceClient},
@@ -13,7 +13,6 @@ use tonic::{
     metadata::{MetadataMap, MetadataValue},
     transport::Channel,
 };
-use tonic_types::StatusExt as _;
 
 /// One attempt.
 pub(super) struct Attempt<'a> {
@@ -21,13 +20,6 @@ pub(super) struct Attempt<'a> {
     /// How long the client waits.
     pub(super) patience: Duration,
     /// For a repeat: where the log stood before the first attempt.
-    pub(super) since: Option<u64>,
-}
-
-/// What came of it.
-pub(super) struct Told {
-    pub(super) answered: Answered,
-    /// Where the log stood, as a node said that does not know the outcome.
     pub(super) since: Option<u64>,
 }
 
@@ -43,18 +35,16 @@ impl Attempt<'_> {
                 answered,
                 since: None,
             },
-            Ok(Err(status)) => judged(&status),
-            Err(_) => Told {
-                answered: Answered::Unknown,
-                since: None,
-            },
+            Ok(Err(status)) => Told::from(&status),
+            Err(_) => Told::nothing(),
         }
     }
 
     async fn call(&self, client: &mut HostsServiceClient<Channel>) -> Result<Answered, Status> {
         match self.asked {
             Asked::Add { host, .. } => {
-                let answer = client.add_host(self.request(added(host))).await?;
+                let message = v1::AddHostRequest::from(host);
+                let answer = client.add_host(self.request(message)).await?;
                 let revision = number(answer.metadata(), REVISION)?;
                 acknowledged(revision, answer.into_inner().entry)
             }
@@ -64,17 +54,18 @@ impl Attempt<'_> {
                 expected,
                 ..
             } => {
-                let message = updated(host, patch, *expected);
+                let message = v1::UpdateHostRequest {
+                    expected_version: expected.map(|version| version.to_string()),
+                    ..v1::UpdateHostRequest::from((host, patch))
+                };
                 let answer = client.update_host(self.request(message)).await?;
                 let revision = number(answer.metadata(), REVISION)?;
                 acknowledged(revision, answer.into_inner().entry)
             }
             Asked::Delete { host, expected, .. } => {
-                let (id, name) = named(host);
                 let message = v1::DeleteHostRequest {
-                    id,
-                    name,
                     expected_version: expected.map(|version| version.to_string()),
+                    ..v1::DeleteHostRequest::from(host)
                 };
                 let answer = client.delete_host(self.request(message)).await?;
                 Ok(Answered::Acknowledged {
@@ -200,61 +191,6 @@ fn number(metadata: &MetadataMap, key: &str) -> Result<u64, Status> {
         .get(key)
         .and_then(|value| value.to_str().ok()?.parse().ok())
         .ok_or_else(|| Status::internal(format!("an answer without {key}")))
-}
-
-/// What a status tells.
-fn judged(status: &Status) -> Told {
-    let details = status.get_error_details();
-    let reason = details.error_info().map(|info| info.reason.as_str());
-    let answered = match reason {
-        Some("NO_QUORUM" | "BUSY" | "BEHIND" | "SHUTTING_DOWN") => Answered::Refused,
-        Some("NOT_FOUND") => Answered::Rejected(Reason::NotFound),
-        Some("DUPLICATE") => Answered::Rejected(Reason::Duplicate),
-        Some("AMBIGUOUS") => Answered::Rejected(Reason::Ambiguous),
-        Some("VERSION_MISMATCH") => Answered::Rejected(Reason::VersionMismatch),
-        Some("IMPORT_CONFLICTS") => Answered::Rejected(Reason::ImportConflicts),
-        Some("OUTCOME_UNKNOWN") | None => Answered::Unknown,
-        Some(other) => Answered::Rejected(Reason::Other(other.to_owned())),
-    };
-    let since = number(status.metadata(), REQUEST_SINCE).ok();
-    Told { answered, since }
-}
-
-fn added(host: &NewHost) -> v1::AddHostRequest {
-    v1::AddHostRequest {
-        ip_address: host.address.to_string(),
-        hostname: host.hostname.to_string(),
-        comment: host.comment.as_ref().map(ToString::to_string),
-        tags: host.tags.iter().map(ToString::to_string).collect(),
-        aliases: host.aliases.iter().map(ToString::to_string).collect(),
-    }
-}
-
-fn updated(host: &HostRef, patch: &HostPatch, expected: Option<u64>) -> v1::UpdateHostRequest {
-    let (id, name) = named(host);
-    v1::UpdateHostRequest {
-        id,
-        ip_address: patch.address.map(|address| address.to_string()),
-        hostname: patch.hostname.as_ref().map(ToString::to_string),
-        comment: patch.comment.as_ref().map(|comment| {
-            let text = comment.as_ref().map(ToString::to_string);
-            text.unwrap_or_default()
-        }),
-        expected_version: expected.map(|version| version.to_string()),
-        aliases: None,
-        tags: patch.tags.as_ref().map(|tags| v1::TagsUpdate {
-            values: tags.iter().map(ToString::to_string).collect(),
-        }),
-        disabled: patch.enabled.map(|enabled| !enabled),
-        name,
-    }
-}
-
-fn named(host: &HostRef) -> (String, Option<String>) {
-    match host {
-        HostRef::Id(id) => (id.to_string(), None),
-        HostRef::Name(name) => (String::new(), Some(name.to_string())),
-    }
 }
 
 /// The rows as a hosts file, in the messages of an import.
