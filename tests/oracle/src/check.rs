@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use hosts::{Answer, Change, Outcome, Projection};
 use thiserror::Error;
 
-use crate::history::{Answered, Asked, Effect, History, Operation, Reading, Seen};
+use crate::history::{Answered, Asked, Effect, History, Operation, Reading, Reason, Seen};
 use crate::import::imported;
-use crate::order::{Order, Placed};
+use crate::order::{Floor, Order, Placed};
 use crate::rejected;
 use crate::replay::Replay;
 
@@ -24,7 +24,7 @@ pub struct Summary {
     pub reads: usize,
     /// Operations that were rejected for a reason that is checked.
     pub rejected: usize,
-    /// Operations that were rejected for another reason.
+    /// Operations that were rejected for one of the few reasons that are not.
     pub unchecked: usize,
     /// Operations that were not tried.
     pub refused: usize,
@@ -32,8 +32,6 @@ pub struct Summary {
     pub unknown: usize,
     /// Those of them that are in the log.
     pub unknown_done: usize,
-    /// Accepted changes for which there is no operation.
-    pub foreign: usize,
 }
 
 /// Something that cannot have happened.
@@ -82,6 +80,22 @@ pub enum Violation {
         revision: u64,
         /// What was asked.
         asked: String,
+    },
+    /// The log holds a change that nobody asked for.
+    #[error("nobody has asked for {request}, which is in the log at {revision}")]
+    Foreign {
+        /// The request.
+        request: String,
+        /// Where it is.
+        revision: u64,
+    },
+    /// It was rejected for a reason that clients who ask for what may be asked for are never told.
+    #[error("operation {operation} was rejected: {reason}")]
+    NoReason {
+        /// Its place in the history.
+        operation: usize,
+        /// What was told.
+        reason: String,
     },
     /// The client was told another outcome than the one that the log has.
     #[error("operation {operation} was told {told}, and at revision {revision} it is {found}")]
@@ -146,6 +160,7 @@ pub fn check(history: &History, replay: &Replay, last: u64) -> Result<Summary, V
     check.summary.operations = history.operations.len();
     check.once();
     let requests = Request::all(history);
+    check.foreign(&requests);
     let mut placed = Vec::new();
     for (name, request) in &requests {
         placed.extend(check.request(history, name, request));
@@ -155,11 +170,7 @@ pub fn check(history: &History, replay: &Replay, last: u64) -> Result<Summary, V
     }
     let order = Order::of(&placed);
     check.order(&placed, &order);
-    for (operation, asked) in history.operations.iter().enumerate() {
-        check.rejection(operation, asked, &order);
-    }
-    let known = |name: &&str| requests.contains_key(name);
-    check.summary.foreign = check.accepted.keys().filter(|name| !known(name)).count();
+    check.rejections(history, &order);
     if check.violations.is_empty() {
         Ok(check.summary)
     } else {
@@ -220,6 +231,18 @@ impl<'a> Check<'a> {
                     revisions: entries.iter().map(|(revision, _, _)| *revision).collect(),
                 });
             }
+        }
+    }
+
+    /// Every accepted change has an operation.
+    fn foreign(&mut self, requests: &BTreeMap<&str, Request>) {
+        for (name, entries) in &self.accepted {
+            let foreign = entries.iter().filter(|_| !requests.contains_key(name));
+            let foreign = foreign.map(|(revision, _, _)| Violation::Foreign {
+                request: (*name).to_owned(),
+                revision: *revision,
+            });
+            self.violations.extend(foreign);
         }
     }
 
@@ -325,16 +348,21 @@ impl<'a> Check<'a> {
         self.not_beyond(number, revision);
         let state = self.replay.at(revision);
         let same = match (&attempt.asked, effect) {
-            (Asked::Update { patch, .. }, Effect::Host(told)) => {
-                match rejected::ids(state, &attempt.asked).as_slice() {
-                    [id] => state.host(*id).is_some_and(|host| {
-                        let facts = Seen::of_facts(&patch.applied_to(host));
-                        let found = Seen::from(&**host);
-                        facts == found.facts() && *told == found
-                    }),
-                    _ => false,
-                }
-            }
+            (
+                Asked::Update {
+                    patch, expected, ..
+                },
+                Effect::Host(told),
+            ) => match rejected::ids(state, &attempt.asked).as_slice() {
+                [id] => state.host(*id).is_some_and(|host| {
+                    let facts = Seen::of_facts(&patch.applied_to(host));
+                    let found = Seen::from(&**host);
+                    facts == found.facts()
+                        && *told == found
+                        && expected.is_none_or(|expected| host.version.get() == expected)
+                }),
+                _ => false,
+            },
             (Asked::Import { rows, mode, .. }, Effect::Imported(counts)) => {
                 imported(state, rows, *mode)
                     .is_some_and(|all| all.changes_nothing() && all.counts(counts))
@@ -472,23 +500,58 @@ impl<'a> Check<'a> {
         }
     }
 
-    /// A rejection was true at some time while the call was under way.
-    fn rejection(&mut self, number: usize, operation: &Operation, order: &Order) {
-        let Answered::Rejected(reason) = &operation.answered else {
-            return;
-        };
-        // A local read may be about any state that its node once had.
-        let local = matches!(
-            operation.asked,
-            Asked::Read {
-                linearizable: false,
-                ..
+    /// Each rejection was true at some time while its call was under way, and not before one that had ended was.
+    fn rejections(&mut self, history: &History, order: &Order) {
+        let mut rejected: Vec<_> = history
+            .operations
+            .iter()
+            .enumerate()
+            .filter_map(|(number, operation)| match &operation.answered {
+                Answered::Rejected(reason) => Some((number, operation, reason)),
+                _ => None,
+            })
+            .collect();
+        rejected.sort_by_key(|(_, operation, _)| operation.returned);
+        let mut floor = Floor::default();
+        for (number, operation, reason) in rejected {
+            if let Reason::Other(reason) = reason {
+                match UNCHECKED.contains(&reason.as_str()) {
+                    true => self.summary.unchecked += 1,
+                    false => self.violations.push(Violation::NoReason {
+                        operation: number,
+                        reason: reason.clone(),
+                    }),
+                }
+                continue;
             }
-        );
-        let from = order
+            let (from, to) = self.span(operation, order, &floor);
+            let mut states = self.replay.states(from, to);
+            let was_so = states.find(|(_, state)| rejected::holds(state, &operation.asked, reason));
+            match was_so {
+                Some((earliest, _)) => {
+                    self.summary.rejected += 1;
+                    if !is_local(&operation.asked) {
+                        floor.rise(operation.returned, earliest);
+                    }
+                }
+                None => self.violations.push(Violation::NeverTrue {
+                    operation: number,
+                    reason: format!("{reason:?}"),
+                    from,
+                    to,
+                }),
+            }
+        }
+    }
+
+    /// The first and the last revision that a rejection may be about.
+    fn span(&self, operation: &Operation, order: &Order, floor: &Floor) -> (u64, u64) {
+        let done = order
             .before(operation.called)
-            .filter(|_| !local)
-            .map_or(0, |before| before.revision);
+            .map_or(0, |before| before.revision)
+            .max(floor.before(operation.called));
+        // A local read may be about any state that its node once had.
+        let from = if is_local(&operation.asked) { 0 } else { done };
         let mut to = order.after(operation.returned).min(self.last);
         // Whoever looks at a request looks first whether it was accepted: from then on it is answered, and what it did
         // itself is no reason against it.
@@ -496,27 +559,7 @@ impl<'a> Check<'a> {
         if let Some((accepted, _, _)) = own.and_then(|own| self.accepted.get(own)?.first()) {
             to = to.min(accepted - 1);
         }
-        let mut checked = true;
-        for (_, state) in self.replay.states(from, to) {
-            match rejected::holds(state, &operation.asked, reason) {
-                Some(true) => {
-                    self.summary.rejected += 1;
-                    return;
-                }
-                Some(false) => {}
-                None => checked = false,
-            }
-        }
-        if !checked {
-            self.summary.unchecked += 1;
-            return;
-        }
-        self.violations.push(Violation::NeverTrue {
-            operation: number,
-            reason: format!("{reason:?}"),
-            from,
-            to,
-        });
+        (from, to)
     }
 
     fn not_beyond(&mut self, operation: usize, index: u64) {
@@ -543,6 +586,20 @@ impl<'a> Check<'a> {
             found: format!("{found:?}"),
         });
     }
+}
+
+/// Reasons, after their codes, that no state can be held against. An import whose rows do not arrive in time changes
+/// nothing.
+const UNCHECKED: [&str; 1] = ["InvalidArgument TRUNCATED"];
+
+const fn is_local(asked: &Asked) -> bool {
+    matches!(
+        asked,
+        Asked::Read {
+            linearizable: false,
+            ..
+        }
+    )
 }
 
 /// Whether `asked` may mean the host `id` in this state.

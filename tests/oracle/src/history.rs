@@ -144,7 +144,7 @@ pub enum Reason {
     VersionMismatch,
     /// Rows of an import are taken.
     ImportConflicts,
-    /// Something else, which is counted and not checked.
+    /// Something else: the code and the reason. Few are believed.
     Other(String),
 }
 

@@ -74,3 +74,27 @@ impl Order {
             .map_or(u64::MAX, |(_, lowest)| *lowest)
     }
 }
+
+/// The earliest states that rejections which have ended can be about, added in the order of their ends.
+#[derive(Default)]
+pub(crate) struct Floor {
+    /// By `returned`; the highest revision so far beside each.
+    ended: Vec<(u64, u64)>,
+}
+
+impl Floor {
+    /// A rejection that had ended at `returned`, later than all before it, is about `revision` at the earliest.
+    pub(crate) fn rise(&mut self, returned: u64, revision: u64) {
+        let before = self.ended.last().map_or(0, |(_, highest)| *highest);
+        self.ended.push((returned, before.max(revision)));
+    }
+
+    /// What began at `called` is about this revision at the earliest.
+    pub(crate) fn before(&self, called: u64) -> u64 {
+        let count = self
+            .ended
+            .partition_point(|(returned, _)| *returned < called);
+        let last = count.checked_sub(1).and_then(|last| self.ended.get(last));
+        last.map_or(0, |(_, highest)| *highest)
+    }
+}

@@ -5,10 +5,10 @@ use hosts::{HostId, HostRef, NewHost, Projection};
 use crate::history::{Asked, Reading, Reason};
 use crate::import::imported;
 
-/// Whether `asked` would be rejected for `reason` in this state. `None` for reasons that are not checked.
-pub(crate) fn holds(state: &Projection, asked: &Asked, reason: &Reason) -> Option<bool> {
-    Some(match reason {
-        Reason::Other(_) => return None,
+/// Whether `asked` would be rejected for `reason` in this state; nothing is known of other reasons.
+pub(crate) fn holds(state: &Projection, asked: &Asked, reason: &Reason) -> bool {
+    match reason {
+        Reason::Other(_) => false,
         Reason::NotFound => ids(state, asked).is_empty(),
         Reason::Ambiguous => ids(state, asked).len() > 1,
         Reason::VersionMismatch => match (expected(asked), ids(state, asked).as_slice()) {
@@ -31,7 +31,7 @@ pub(crate) fn holds(state: &Projection, asked: &Asked, reason: &Reason) -> Optio
             Asked::Import { rows, mode, .. } => imported(state, rows, *mode).is_none(),
             _ => false,
         },
-    })
+    }
 }
 
 /// The hosts that a request about one host may mean in this state.

@@ -100,7 +100,6 @@ fn a_history_that_happened_is_believed_by_both() {
     assert_eq!((summary.acknowledged, summary.reads), (5, 2));
     assert_eq!((summary.rejected, summary.refused), (2, 1));
     assert_eq!((summary.unknown, summary.unknown_done), (2, 1));
-    assert_eq!(summary.foreign, 0);
 
     let opinion = second_opinion(&world.history, &world.replay(), PATIENCE);
     assert_eq!((opinion.names, &opinion.illegal[..]), (3, &[][..]));
@@ -157,6 +156,19 @@ fn a_refused_change_that_is_in_the_log_is_found() {
     assert_eq!(
         world.violation(),
         Violation::DoneAllTheSame {
+            request: "r1".to_owned(),
+            revision: 1
+        }
+    );
+}
+
+#[test]
+fn a_change_that_nobody_asked_for_is_found() {
+    let mut world = World::default();
+    world.commit("r1", &Command::AddHost(host("nas.lan", "10.0.0.1")));
+    assert_eq!(
+        world.violation(),
+        Violation::Foreign {
             request: "r1".to_owned(),
             revision: 1
         }
@@ -301,6 +313,40 @@ fn a_rejection_that_was_never_true_is_found() {
 }
 
 #[test]
+fn a_rejection_without_a_reason_that_can_be_is_found() {
+    let mut world = World::default();
+    let rows = vec![host("nas.lan", "10.0.0.1")];
+    let (_, asked) = import("r1", rows, ConflictMode::Skip);
+    let told = |reason: &str| Answered::Rejected(Reason::Other(reason.to_owned()));
+    let number = world.told(asked, told("InvalidArgument TRUNCATED"));
+    assert_eq!(world.check().unwrap().unchecked, 1);
+    for reason in ["Internal INTERNAL", "PermissionDenied PERMISSION_DENIED"] {
+        world.history.operations[number].answered = told(reason);
+        assert!(matches!(world.violation(), Violation::NoReason { .. }));
+    }
+}
+
+#[test]
+fn rejections_that_bound_each_other_are_held_against_each_other() {
+    let mut world = World::default();
+    let nas = world.add("r1", "nas.lan", "10.0.0.1");
+    let (_, absent) = delete("r2", &nas);
+    let (command, deletion) = delete("r3", &nas);
+    let answer = world.commit("r3", &command);
+    // The deletion is under way all the time: it is there, then gone, and cannot be there again.
+    world.told_at(20, 90, deletion, acknowledged(&answer));
+    world.told_at(30, 40, absent, Answered::Rejected(Reason::NotFound));
+    let again = add("r4", "nas.lan", "10.0.0.1");
+    let there = world.told_at(50, 60, again, Answered::Rejected(Reason::Duplicate));
+    assert!(
+        matches!(world.violation(), Violation::NeverTrue { operation, from: 2, to: 2, .. } if operation == there)
+    );
+    // Under way at the same time, either order is right.
+    world.history.operations[there].called = 40;
+    world.check().unwrap();
+}
+
+#[test]
 fn a_repeat_that_is_rejected_for_what_the_request_did_itself_is_found_by_both() {
     let mut world = World::default();
     world.commit("r1", &Command::AddHost(host("nas.lan", "10.0.0.1")));
@@ -381,7 +427,19 @@ fn an_update_that_changes_nothing_needs_no_entry() {
     world.told(asked, told.clone());
     assert_eq!(world.check().unwrap().unchanged, 1);
     let (_, other) = update("r3", &nas, "10.0.0.2");
-    world.told(other, told);
+    let number = world.told(other, told);
+    assert!(matches!(world.violation(), Violation::Lost { .. }));
+    // Nothing to change, and not at the version that the caller relied on.
+    let (_, mut stale) = update("r3", &nas, "10.0.0.1");
+    if let Asked::Update { expected, .. } = &mut stale {
+        *expected = Some(nas.version);
+    }
+    world.history.operations[number].asked = stale.clone();
+    world.check().unwrap();
+    if let Asked::Update { expected, .. } = &mut stale {
+        *expected = Some(nas.version + 1);
+    }
+    world.history.operations[number].asked = stale;
     assert!(matches!(world.violation(), Violation::Lost { .. }));
 }
 
