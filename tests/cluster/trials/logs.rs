@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use oracle::{CommittedLog, Replay};
 use raft_store::disk::{RealDisk, Work};
-use raft_store::log::{Log, LogOptions};
+use raft_store::log::{Entry, Log, LogOptions};
 
 use crate::site::Site;
 use crate::talk::Talk;
@@ -39,6 +39,8 @@ struct Known {
     log: CommittedLog,
     /// Indexes of the log.
     indexes: BTreeSet<u64>,
+    /// The first place where two nodes were seen to differ.
+    diverged: Option<String>,
 }
 
 /// Fewer new entries are left for later: a cluster that takes snapshots keeps three times as many behind one.
@@ -72,6 +74,9 @@ impl Logs {
         for node in 1..=self.shared.places.len() {
             self.shared.read(&mut known, node, last)?;
         }
+        if let Some(diverged) = &known.diverged {
+            return Err(diverged.clone());
+        }
         let whole = known.indexes.range(1..=last).count();
         if u64::try_from(whole).unwrap() < last {
             return Ok(None);
@@ -96,7 +101,8 @@ impl Shared {
             let mut known = self.known.lock().unwrap();
             let last = known.log.last().unwrap_or(0);
             if applied >= last + NEW {
-                // A copy of what is being written does not always fit together, and disks fail here.
+                // A copy of what is being written does not always fit together, and disks fail here. What was read
+                // and differs is kept.
                 self.read(&mut known, node, applied).ok();
             }
         }
@@ -117,10 +123,21 @@ impl Shared {
         let entries = log
             .read(first..last + 1, None)
             .map_err(|error| of(&error))?;
-        known
-            .indexes
-            .extend(entries.iter().map(|entry| entry.id.index));
-        known.log.take(entries).map_err(|error| error.to_string())
+        known.take(node, entries);
+        Ok(())
+    }
+}
+
+impl Known {
+    fn take(&mut self, node: usize, entries: Vec<Entry>) {
+        let indexes: Vec<u64> = entries.iter().map(|entry| entry.id.index).collect();
+        match self.log.take(entries) {
+            Ok(()) => self.indexes.extend(indexes),
+            Err(error) => {
+                let diverged = || format!("the log of n{node} and one before it: {error}");
+                self.diverged.get_or_insert_with(diverged);
+            }
+        }
     }
 }
 
@@ -150,5 +167,29 @@ impl Drop for Logs {
             // One that panicked has said so.
             thread.join().ok();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use raft_store::position::LogId;
+
+    #[test]
+    fn a_place_where_nodes_differ_is_kept_whoever_reads_next() {
+        let entry = |payload: &'static [u8]| Entry {
+            id: LogId { term: 1, index: 1 },
+            payload: payload.into(),
+        };
+        let mut known = Known::default();
+        known.take(1, vec![entry(b"one")]);
+        assert_eq!(known.diverged, None);
+        known.take(2, vec![entry(b"other")]);
+        known.take(3, vec![entry(b"one")]);
+        let diverged = known.diverged.unwrap();
+        assert!(
+            diverged.contains("n2") && diverged.contains("index 1"),
+            "{diverged}"
+        );
     }
 }

@@ -64,6 +64,7 @@ fn whatever_happens_to_it_a_cluster_does_what_it_has_said() {
                 "violations, with seed {}",
                 campaign.seed
             );
+            assert!(campaign.opinions > 0, "no cluster got a second opinion");
             let conclusive = campaign.conclusive();
             assert!(
                 conclusive >= count,

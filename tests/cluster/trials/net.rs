@@ -6,8 +6,9 @@
 //! n3 eth0 ─ tap ─┘
 //! ```
 //!
-//! What happens to a frame is decided per direction of each pair, below TCP and TLS. The links of the clients are
-//! never harmed: whoever can reach a node that is cut off from its peers must not be told old things by it.
+//! What happens to a frame is decided per direction of each pair, below TCP and TLS. The switch never harms what the
+//! clients send and get: whoever can reach a node that is cut off from its peers must not be told old things by it. Only
+//! a node whose own link is taken down is out of their reach, too.
 
 mod line;
 mod switch;

@@ -2,8 +2,9 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hosts::{Role, Timestamp};
 use node::clock::{Clock as _, SystemClock};
@@ -15,7 +16,7 @@ use crate::machine::Machine;
 use crate::net::address_of;
 use crate::node::Node;
 use crate::talk::Talk;
-use crate::until::until;
+use crate::until::{LIMIT, until};
 
 /// The nodes, and the administrator's way to each of them. The network outlives it.
 pub(crate) struct Site {
@@ -175,6 +176,36 @@ impl Site {
         }
     }
 
+    /// Waits, while clients are at work, until this node has ended, which is told, or goes on: it has applied more than
+    /// anybody had before. One that only answers may be about to end.
+    ///
+    /// # Errors
+    /// What was seen last, when it does neither in time.
+    pub(crate) fn settled(&mut self, number: usize) -> Result<Option<ExitStatus>, String> {
+        let end = Instant::now() + LIMIT;
+        let mut before = None;
+        loop {
+            if let Some(status) = self.node(number).end_within(LOOK) {
+                return Ok(Some(status));
+            }
+            let applied = self.talk.applied(number);
+            match before {
+                None => {
+                    let most =
+                        |status: StatusResponse| status.nodes.iter().map(|node| node.applied).max();
+                    before = self.status().ok().and_then(most);
+                }
+                Some(before) if applied > Some(before) => return Ok(None),
+                Some(_) => {}
+            }
+            if Instant::now() > end {
+                return Err(format!(
+                    "n{number} runs, and has applied {applied:?}; others had {before:?}"
+                ));
+            }
+        }
+    }
+
     /// The end of every node's log, for a person.
     pub(crate) fn show(&self) {
         eprintln!("the cluster is in {}", self.dir.display());
@@ -199,4 +230,6 @@ impl Drop for Site {
 }
 
 const PORT: u16 = 7000;
+/// Between two questions to one node.
+const LOOK: Duration = Duration::from_millis(50);
 const SHOWN: usize = 40;

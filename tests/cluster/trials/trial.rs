@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use hosts::View;
 use hosts::format::render::render;
 use node::clock::{Clock as _, SystemClock};
-use oracle::{Answered, History, Seen, Summary};
+use oracle::{Answered, History, Opinion, Seen};
 
 use crate::chance::Chance;
 use crate::fault::{Evidence, Fault, Scene};
@@ -192,9 +192,8 @@ impl<'a> Bench<'a> {
             Err(error) => return Some(vec![error]),
         };
         let mut wrong = Vec::new();
-        match oracle::check(&self.history, &replay, last) {
-            Ok(Summary { .. }) => {}
-            Err(violations) => wrong.extend(violations.iter().map(ToString::to_string)),
+        if let Err(violations) = oracle::check(&self.history, &replay, last) {
+            wrong.extend(violations.iter().map(ToString::to_string));
         }
         // A clock far from the others' does not stamp; they would all have to go on from there.
         let latest = replay
@@ -234,29 +233,36 @@ impl<'a> Bench<'a> {
             .collect();
         expected.sort();
         for node in &self.site.nodes {
-            let listed = within(RECOVERED, || self.site.talk.list(node.number));
-            let mut listed = listed.unwrap_or_default();
-            listed.sort();
-            if listed != expected {
-                let name = node.name();
-                wrong.push(format!(
-                    "{name} lists {listed:?}, and the log makes {expected:?}"
-                ));
+            let name = node.name();
+            match within(RECOVERED, || self.site.talk.list(node.number)) {
+                Ok(mut listed) => {
+                    listed.sort();
+                    if listed != expected {
+                        wrong.push(format!(
+                            "{name} lists {listed:?}, and the log makes {expected:?}"
+                        ));
+                    }
+                }
+                Err(error) => wrong.push(format!("{name} lists nothing: {error}")),
             }
         }
         Some(wrong)
     }
 
-    /// What a checker that knows nothing of the log thinks of all that clients were ever told. Returns the names whose
-    /// history has no explanation, and how many it could not decide in time.
-    pub(crate) fn second_opinion(&self) -> (Vec<String>, usize) {
-        let replay = self.site.level().and_then(|last| self.logs.replay(last));
-        let Ok(Some(replay)) = replay else {
-            // The last trial has said so.
-            return (Vec::new(), 0);
+    /// What a checker that knows nothing of the log thinks of all that clients were ever told.
+    ///
+    /// # Errors
+    /// Why there is no opinion.
+    pub(crate) fn second_opinion(&self) -> Result<Opinion, String> {
+        let last = within(RECOVERED, || self.site.level())?;
+        let Some(replay) = self.logs.replay(last)? else {
+            return Err("a part of the log was thrown away before it was read".to_owned());
         };
         let opinion = oracle::second_opinion(&self.history, &replay, OPINION);
-        (opinion.illegal, opinion.undecided.len())
+        match opinion.undecided.len() {
+            undecided if undecided == opinion.names => Err("no name was decided".to_owned()),
+            _ => Ok(opinion),
+        }
     }
 
     /// What a person needs to find the cause.

@@ -77,6 +77,8 @@ impl World {
 
 const NETWORKS: &str = "/run/netns";
 const GROUPS: &str = "/sys/fs/cgroup";
+/// What faults of resources are made with.
+const CONTROLLER: &str = "memory, cpu and blkio of control groups, version 1";
 
 /// Runs a command that must succeed, and gives what it said.
 #[track_caller]
@@ -105,7 +107,7 @@ fn missing() -> Option<&'static str> {
         "--mount-proc",
         "true",
     ];
-    let needs: [(&[&str], &str); 8] = [
+    let needs: [(&[&str], &str); 11] = [
         (&unshare, "namespace of its own"),
         (&["test", "-c", "/dev/net/tun"], "/dev/net/tun"),
         (&["losetup", "--find"], "loop device"),
@@ -114,6 +116,10 @@ fn missing() -> Option<&'static str> {
         (&["setpriv", "--version"], "setpriv"),
         (&["nsenter", "--version"], "nsenter"),
         (&["test", "-e", LIBFAKETIME], "libfaketime"),
+        // Their files have other names in version 2.
+        (&["test", "-d", "/sys/fs/cgroup/memory"], CONTROLLER),
+        (&["test", "-d", "/sys/fs/cgroup/cpu"], CONTROLLER),
+        (&["test", "-d", "/sys/fs/cgroup/blkio"], CONTROLLER),
     ];
     let failing = needs.iter().find(|(command, _)| !succeeds(command));
     failing.map(|(_, name)| *name)

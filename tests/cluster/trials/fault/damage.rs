@@ -3,7 +3,6 @@
 use std::fs::{self, OpenOptions};
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use super::Target::Follower;
 use super::{Evidence, Fault, Ongoing, SHORT, Scene, nothing};
@@ -67,29 +66,29 @@ struct Due {
     status: Option<i32>,
     /// In its last line.
     words: &'static str,
-    /// Whether it may serve.
-    serves: bool,
+    /// What it says when it goes on with it; `None` if it may not.
+    goes_on: Option<&'static str>,
 }
 
 const REFUSED: Due = Due {
     status: Some(1),
     words: "begin the whole cluster anew",
-    serves: false,
+    goes_on: None,
 };
 /// Unless something else on the disk has seen more, it looks like a write that was never finished.
 const EITHER: Due = Due {
-    serves: true,
+    goes_on: Some("a write that was never finished"),
     ..REFUSED
 };
 const WIPED: Due = Due {
     status: Some(64),
     words: "lost its data",
-    serves: false,
+    goes_on: None,
 };
 const MENDED: Due = Due {
     status: None,
     words: "",
-    serves: true,
+    goes_on: Some("rebuilt from snapshot and log"),
 };
 
 fn harm(scene: &mut Scene<'_>, due: &'static Due, change: fn(&Path)) -> Ongoing {
@@ -102,24 +101,36 @@ fn harm(scene: &mut Scene<'_>, due: &'static Due, change: fn(&Path)) -> Ongoing 
     let from = node.log_length();
     node.start();
     Box::new(move |scene| {
+        let settled = scene.site.settled(number);
         let node = scene.site.node(number);
-        // What it refuses, it refuses before it serves; clients have been at work for a while.
-        let ended = match due.serves {
-            true if node.runs() => None,
-            _ => node.end_within(REFUSED_WITHIN),
-        };
-        let last = last_line(&node.log(from));
-        let evidence = match (ended, due.status) {
-            (None, _) if due.serves => Evidence::Seen(format!("n{number} goes on")),
-            (None, _) => Evidence::Wrong(format!("n{number} serves what was damaged")),
-            (Some(status), Some(due_status))
-                if status.code() == Some(due_status) && last.contains(due.words) =>
-            {
+        let said = node.log(from);
+        let last = last_line(&said);
+        let evidence = match (&settled, due) {
+            (Err(seen), _) => Evidence::Wrong(seen.clone()),
+            // What it goes on with it has read, and it says what it made of it: some wrong bits are in no use.
+            (
+                Ok(None),
+                Due {
+                    goes_on: Some(words),
+                    ..
+                },
+            ) => Evidence::of(said.contains(words), format!("n{number} said: {words}")),
+            (Ok(None), _) => Evidence::Wrong(format!("n{number} serves what was damaged")),
+            (
+                Ok(Some(status)),
+                Due {
+                    status: Some(due_status),
+                    words,
+                    ..
+                },
+            ) if status.code() == Some(*due_status) && last.contains(words) => {
                 Evidence::Seen(format!("n{number} refused its directory"))
             }
-            (Some(status), _) => Evidence::Wrong(format!("n{number} ended with {status}: {last}")),
+            (Ok(Some(status)), _) => {
+                Evidence::Wrong(format!("n{number} ended with {status}: {last}"))
+            }
         };
-        if ended.is_some() || !due.serves {
+        if settled != Ok(None) || due.goes_on.is_none() {
             // It has not run since, so its files may be put back.
             node.kill();
             fs::remove_dir_all(&data).unwrap();
@@ -133,8 +144,6 @@ fn harm(scene: &mut Scene<'_>, due: &'static Due, change: fn(&Path)) -> Ongoing 
         evidence
     })
 }
-
-const REFUSED_WITHIN: Duration = Duration::from_secs(10);
 
 fn last_line(log: &str) -> String {
     log.lines().last().unwrap_or_default().to_owned()

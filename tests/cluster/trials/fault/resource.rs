@@ -115,18 +115,22 @@ fn descriptors(scene: &mut Scene<'_>) -> Ongoing {
         .map(|_| TcpStream::connect((address_of(node), 7000)))
         .collect();
     Box::new(move |scene| {
-        let runs = scene.site.node(node).runs();
-        if runs {
+        if scene.site.node(node).runs() {
             set_limit(&process, &usual.0, &usual.1);
         }
         drop(knocking);
+        // What it could not open may end it a moment later.
+        let settled = scene.site.settled(node);
         let said = scene.site.node(node).log(from);
-        if !runs {
-            scene.site.node(node).kill();
-            scene.site.node(node).start();
-        }
+        let how = match settled {
+            Ok(None) => "went on",
+            Ok(Some(_)) => {
+                scene.site.node(node).start();
+                "ended"
+            }
+            Err(seen) => return Evidence::Wrong(seen),
+        };
         let felt = said.contains("Too many open files");
-        let how = if runs { "went on" } else { "ended" };
         Evidence::of(felt, format!("n{node} had no descriptors left, and {how}"))
     })
 }
