@@ -1,7 +1,7 @@
 # Each recipe is a line or two that can be typed without `just`.
 
-# Everything CI checks; writes nothing into the tree.
-check: _format _lint _docs _rooms _deny test-all failpoints
+# Everything CI checks, line by line what .ci/run does; writes nothing into the tree.
+check: _format _lint _rooms _docs _deny _dev test-all failpoints _sim _fuzz
 
 # Format and machine fixes.
 fix:
@@ -70,3 +70,13 @@ _rooms:
 
 _deny:
     cargo deny --all-features check bans licenses sources
+
+_dev:
+    cargo run -p router-hosts -- dev --import examples/home.hosts --once
+
+_sim:
+    cd tests/sim && cargo fmt --check && cargo run -- --seeds 200 --from 1 --jobs 2 && cargo test
+
+_fuzz:
+    cargo fmt --manifest-path tests/fuzz/engine/Cargo.toml --check
+    FUZZ_FLOOR=200000 tests/fuzz/run.sh 10
