@@ -2,11 +2,12 @@
 //! each lesson as a test: the number is that of the issue there.
 
 use crate::support::{
-    As, Cluster, add, added, all, list, listed, reason, refused, repeated, revision, update,
+    As, Cluster, Hosts, add, added, all, list, listed, reason, refused, repeated, revision, update,
     with_id,
 };
 use hosts::Role;
-use proto::v1;
+use proto::v1::{self, watch_hosts_response::Payload};
+use std::collections::{BTreeMap, BTreeSet};
 use tokio::task::JoinSet;
 use tonic::Code;
 
@@ -357,6 +358,51 @@ async fn lesson_386_what_is_gone_already_is_told_from_a_failed_delete() {
         &[&nas.id],
     );
     cluster.end().await;
+}
+
+/// The name of a state was read before the state, and could stand for an older
+/// one than was sent.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn lesson_400_a_set_and_its_name_are_of_one_view_on_every_node() {
+    let cluster = Cluster::of(3).await;
+    let write = async {
+        let client = &mut cluster.editor(1);
+        for n in 1..=60 {
+            added(client, &format!("10.0.0.{n}"), "nas.lan").await;
+        }
+    };
+    let watch = async |id| {
+        let client = &mut cluster.editor(id);
+        let mut sets = Vec::new();
+        for _ in 0..20 {
+            sets.push(set(client).await);
+        }
+        sets
+    };
+    let ((), one, two, three) = tokio::join!(write, watch(1), watch(2), watch(3));
+    let last = set(&mut cluster.editor(2)).await;
+    assert_eq!(last.1, listed(&mut cluster.editor(3)).await);
+    let mut named = BTreeMap::new();
+    for (name, entries) in one.into_iter().chain(two).chain(three).chain([last]) {
+        let known = named.entry(name).or_insert_with(|| entries.clone());
+        assert_eq!(*known, entries, "one name, one set");
+    }
+    let lengths: BTreeSet<_> = named.values().map(Vec::len).collect();
+    assert_eq!(lengths.len(), named.len(), "another set, another name");
+    cluster.end().await;
+}
+
+/// A whole set and its name.
+async fn set(client: &mut Hosts) -> (String, Vec<v1::HostEntry>) {
+    let once = futures::stream::iter([v1::WatchHostsRequest::default()]);
+    let mut entries = Vec::new();
+    for answer in all(client.watch_hosts(once).await.unwrap()).await {
+        match answer.payload.unwrap() {
+            Payload::Entry(entry) => entries.push(entry),
+            Payload::Complete(complete) => return (complete.change_id, entries),
+        }
+    }
+    panic!("{} entries, and nothing that completes them", entries.len());
 }
 
 /// Every client of the CA could do everything.
