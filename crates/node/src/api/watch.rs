@@ -28,7 +28,7 @@ use std::{
 };
 use tokio::{
     sync::watch,
-    time::{Instant, sleep_until, timeout_at},
+    time::{Instant, sleep, sleep_until},
 };
 use tonic::{Response, Status, Streaming, metadata::MetadataMap};
 
@@ -50,10 +50,11 @@ impl HostsApi {
         let instance = metadata::instance(metadata)?.unwrap_or_else(|| from.to_string());
         let entered = self.sinks.enter(by, instance);
         let mut watching = entered.map_err(|error| status::too_many_watchers(&error))?;
-        let deadline = metadata::deadline(metadata, limits::CALL_TIME);
-        let first = match timeout_at(deadline, requests.message()).await {
-            Ok(first) => first?,
-            Err(_) => return Err(status::silent_watcher()),
+        let first = tokio::select! {
+            first = requests.message() => first?,
+            () = self.closing.cancelled() => return Err(status::stopping()),
+            // However patient the caller is: it holds a place meanwhile.
+            () = sleep(limits::CALL_TIME) => return Err(status::silent_watcher()),
         };
         let Some(v1::WatchHostsRequest { follow, status }) = first else {
             // Nothing was asked for.

@@ -200,6 +200,42 @@ async fn whoever_watches_too_often_is_refused_and_others_are_not() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_says_nothing_keeps_neither_a_place_nor_a_node_that_stops() {
+    let mut cluster = Cluster::of(1).await;
+    let silent = |client: &Hosts| {
+        let mut client = client.clone();
+        let mut request = tonic::Request::new(stream::pending());
+        request.set_timeout(Duration::from_secs(600));
+        async move { client.watch_hosts(request).await.map(drop) }
+    };
+    let client = cluster.editor(1);
+    let asked = Instant::now();
+    let answer = in_time(silent(&client)).await;
+    refused(
+        answer,
+        Code::InvalidArgument,
+        "TRUNCATED",
+        &["nothing was said"],
+    );
+    assert!(
+        asked.elapsed() >= limits::CALL_TIME,
+        "{:?}",
+        asked.elapsed()
+    );
+    until(async || cluster.node(1).await.watchers == 0).await;
+
+    let mut waits = JoinSet::new();
+    waits.spawn(silent(&client));
+    until(async || cluster.node(1).await.watchers == 1).await;
+    let asked = Instant::now();
+    cluster.stop(1).await.unwrap();
+    let took = asked.elapsed();
+    assert!(took < limits::CALLS_END_TIME, "{took:?}");
+    let answer = waits.join_next().await.unwrap().unwrap();
+    refused(answer, Code::Unavailable, "SHUTTING_DOWN", &[]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sinks_of_one_certificate_are_told_apart_by_what_they_call_themselves() {
     let cluster = Cluster::of(1).await;
     let mut open = Vec::new();
