@@ -4,9 +4,10 @@
 #   tests/fuzz/run.sh SECONDS [TARGET...]
 #
 # It prints the executions of each target, and a line of JSON at the end for the ledger. An input that makes a target
-# panic is kept in `regressions`, where `cargo test` finds it until it is mended; the run then fails. So does one with
-# fewer executions than FUZZ_FLOOR; FUZZ_LEDGER names a ledger that gets a line. New inputs are kept under the target directory: `tests/fuzz/keep.sh` takes the
-# smallest set of them into the repository.
+# panic is kept in `regressions`, where `cargo test` finds it until it is mended; the run then fails. So does one in which
+# a target has fewer than a hundred executions, or all have fewer than FUZZ_FLOOR; FUZZ_LEDGER names a ledger that gets a
+# line. New inputs are kept under the target directory: `tests/fuzz/keep.sh` takes the smallest set of them into the
+# repository.
 set -eu
 
 seconds=${1:?how many seconds for each target}
@@ -33,8 +34,11 @@ printf '%s\n' "$@" | xargs -P "${FUZZ_JOBS:-$(getconf _NPROCESSORS_ONLN)}" -I TA
         -artifact_prefix="$root/regressions/TARGET-" -print_final_stats=1 >"$logs/TARGET" 2>&1
     echo $? >"$logs/TARGET.status"'
 
+# Of each target, however few seconds it has: even the slowest does more in one.
+least=100
 total=0
 broken=0
+idle=
 json=
 for target in "$@"; do
     runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$logs/$target")
@@ -52,6 +56,7 @@ for target in "$@"; do
             mv "$input" "regressions/$target/${input##*-}"
         done
     fi
+    [ "${runs:-0}" -ge "$least" ] || idle="$idle $target"
     total=$((total + ${runs:-0}))
     json="$json${json:+,}\"$target\":${runs:-0}"
 done
@@ -62,6 +67,10 @@ if [ -n "${FUZZ_LEDGER:-}" ]; then
     echo "$(date -u +%F),$(git rev-parse --short HEAD),fuzz,,,,$total,,,$broken,,,,,tests/fuzz/run.sh $seconds" >>"$FUZZ_LEDGER"
 fi
 if [ "$broken" -gt 0 ]; then exit 1; fi
+if [ -n "$idle" ]; then
+    echo "fewer than $least executions:$idle" >&2
+    exit 1
+fi
 if [ "$total" -lt "${FUZZ_FLOOR:-0}" ]; then
     echo "fewer executions than the floor of $FUZZ_FLOOR" >&2
     exit 1

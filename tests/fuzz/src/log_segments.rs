@@ -1,7 +1,7 @@
 //! The segments of the log: written by the log, then damaged, or continued with records whose checksums are right.
 //!
-//! A log that opens shows what was written and nothing else, unless records were forged; and what opens once opens
-//! again and shows the same.
+//! A log that was left alone opens and shows all of it. One that opens shows what was written and nothing else, unless
+//! records were forged; and what opens once opens again and shows the same.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -74,6 +74,7 @@ pub fn run(bytes: &[u8]) {
     for call in script.calls.iter().take(24) {
         make(&log, call, &mut written);
     }
+    let before = (log.state().vote, read(&log));
     log.close();
 
     let files = segments(&disk);
@@ -89,7 +90,14 @@ pub fn run(bytes: &[u8]) {
         harm(&disk, &files, damage);
     }
     disk.kill();
-    if let Ok(log) = reopened(&disk) {
+    let log = reopened(&disk);
+    if script.forged.is_empty() && script.damages.is_empty() {
+        let log = log
+            .as_ref()
+            .unwrap_or_else(|error| panic!("{}", Chain(error)));
+        assert_eq!((log.state().vote, read(log)), before);
+    }
+    if let Ok(log) = log {
         let shown = read(&log);
         if script.forged.is_empty() {
             for entry in &shown {
