@@ -75,8 +75,9 @@ _dev:
     cargo run -p router-hosts -- dev --import examples/home.hosts --once
 
 _sim:
-    cd tests/sim && cargo fmt --check && cargo run -- --seeds 200 --from 1 --jobs 2 && cargo test
+    cd tests/sim && cargo fmt --check && cargo clippy --all-targets -- -D warnings
+    cd tests/sim && cargo run -- --seeds 200 --from 1 --jobs 2 && cargo test
 
 _fuzz:
-    cargo fmt --manifest-path tests/fuzz/engine/Cargo.toml --check
+    cd tests/fuzz/engine && cargo fmt --check && cargo clippy -- -D warnings
     FUZZ_FLOOR=200000 tests/fuzz/run.sh 10
