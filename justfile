@@ -79,5 +79,5 @@ _sim:
     cd tests/sim && cargo run -- --seeds 200 --from 1 --jobs 2 && cargo test
 
 _fuzz:
-    cd tests/fuzz/engine && cargo fmt --check && cargo clippy -- -D warnings
+    cargo fmt --manifest-path tests/fuzz/engine/Cargo.toml --check
     FUZZ_FLOOR=200000 tests/fuzz/run.sh 10
