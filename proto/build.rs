@@ -3,8 +3,9 @@
 use prost::Message as _;
 use std::{env, error::Error, fs, path::Path};
 
-const FILES: [&str; 3] = [
+const FILES: [&str; 4] = [
     "router_hosts/v1/hosts.proto",
+    "router_hosts/history/v1/history.proto",
     "router_hosts/cluster/v1/cluster.proto",
     "router_hosts/peer/v1/peer.proto",
 ];

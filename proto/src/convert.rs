@@ -9,6 +9,7 @@ mod host;
 mod import;
 mod read;
 mod sink;
+mod snapshot;
 mod time;
 
 use thiserror::Error;
@@ -16,6 +17,9 @@ use thiserror::Error;
 pub use import::{ImportOptions, conflict_mode_name, file_format, import_line};
 pub use read::{Consistency, Get, List, Search};
 pub use sink::SinkState;
+pub use snapshot::{
+    CreateSnapshot, DiffSnapshot, ListSnapshots, RollBack, ShowSnapshot, difference_from_wire,
+};
 pub use time::{timestamp_from_wire, timestamp_to_wire};
 
 /// Why a message is not taken: the field, and what is wrong with it.
@@ -33,6 +37,27 @@ pub enum InvalidMessage {
     /// `id` is not a host id.
     #[error("id is not valid")]
     Id(#[source] hosts::InvalidHostId),
+    /// `snapshot_id`, `from` or `to` is not the id of a snapshot.
+    #[error("{field} is not valid")]
+    SnapshotId {
+        /// Its name on the wire.
+        field: &'static str,
+        /// What is wrong with it.
+        #[source]
+        cause: hosts::InvalidSnapshotId,
+    },
+    /// `name` or `trigger` of a snapshot cannot be taken.
+    #[error("{field} is not valid")]
+    Label {
+        /// Its name on the wire.
+        field: &'static str,
+        /// What is wrong with it.
+        #[source]
+        cause: hosts::InvalidText,
+    },
+    /// `created_by` of a snapshot is not who made it.
+    #[error("created_by is not valid")]
+    Actor(#[source] hosts::InvalidActor),
     /// `name` is not a name.
     #[error("name is not valid")]
     Name(#[source] hosts::InvalidHostname),

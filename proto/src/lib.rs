@@ -1,13 +1,14 @@
 //! The client's language, generated from the `.proto` files beside this crate.
 //!
 //! [`v1`] is what clients of the earlier single server speak, unchanged;
-//! [`cluster`] is what operators ask; [`peer`] is how nodes carry their
+//! [`history`] is what hosts were; [`cluster`] is what operators ask; [`peer`] is how nodes carry their
 //! messages. [`convert`] is the only place that names both these types and
 //! those of `hosts`.
 
 pub mod convert;
 
 pub use generated::cluster::v1 as cluster;
+pub use generated::history::v1 as history;
 pub use generated::peer::v1 as peer;
 pub use generated::v1;
 
@@ -28,6 +29,11 @@ mod generated {
             tonic::include_proto!("router_hosts.cluster.v1");
         }
     }
+    pub mod history {
+        pub mod v1 {
+            tonic::include_proto!("router_hosts.history.v1");
+        }
+    }
     pub mod peer {
         pub mod v1 {
             tonic::include_proto!("router_hosts.peer.v1");
@@ -35,7 +41,7 @@ mod generated {
     }
 }
 
-/// The descriptors of all three packages, for gRPC reflection.
+/// The descriptors of all four packages, for gRPC reflection.
 pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
 
 /// Names of the metadata that travels beside the messages.

@@ -4,6 +4,7 @@
 //! here, before anything is sent. Nothing is listed before it works.
 
 pub(crate) mod host;
+pub(crate) mod snapshot;
 pub(crate) mod unreadable;
 
 use crate::output::Format;
@@ -32,6 +33,7 @@ Examples:
   router-hosts host add --ip 10.0.0.7 --hostname nas.lan --alias files.lan
   router-hosts host list --filter tag:lab
   router-hosts host import home.hosts --conflict skip
+  router-hosts snapshot create --name 'before the move'
   router-hosts cluster status
 
 Flags win over the environment, the environment over the file.
@@ -107,6 +109,14 @@ pub(crate) enum Command {
   router-hosts host list --filter tag:lab"
     )]
     Host(Box<host::Host>),
+    /// The hosts as they were: keep, show, compare and restore them
+    #[command(
+        subcommand,
+        after_help = "Examples:
+  router-hosts snapshot create --name 'before the move'
+  router-hosts snapshot list"
+    )]
+    Snapshot(Box<snapshot::Snapshot>),
     /// The cluster itself
     #[command(subcommand, after_help = "Example:\n  router-hosts cluster status")]
     Cluster(Cluster),

@@ -10,6 +10,7 @@ mod import;
 pub(crate) mod interrupt;
 mod line;
 mod records;
+mod snapshots;
 pub(crate) mod tls;
 mod trouble;
 

@@ -13,6 +13,7 @@ mod host;
 mod man;
 #[cfg(feature = "node")]
 pub(crate) mod serve;
+mod snapshot;
 mod wait;
 
 use crate::args::{Cli, Command, Global};
@@ -57,6 +58,9 @@ pub(crate) fn run(Cli { global, command }: Cli) -> ExitCode {
         }
         Command::Host(command) => with_client(&global, async |client, output| {
             host::run(*command, client, output).await
+        }),
+        Command::Snapshot(command) => with_client(&global, async |client, output| {
+            snapshot::run(*command, client, output).await
         }),
         Command::Cluster(command) => with_client(&global, async |client, output| {
             cluster::run(&command, client, output).await

@@ -15,6 +15,7 @@ mod config;
 mod dev;
 mod host;
 mod import;
+mod snapshot;
 mod status;
 mod table;
 
@@ -32,6 +33,10 @@ pub(crate) use config::{Checked, Shown};
 pub(crate) use dev::{Copies, Copy, Known, Overview, Seen};
 pub(crate) use host::{HostView, Hosts, OneHost};
 pub(crate) use import::{Exported, Imported, Imports, Written, lines_table};
+pub(crate) use snapshot::{
+    Differences, RolledBack, ShownSnapshot, SnapshotCreated, SnapshotDeleted, SnapshotView,
+    Snapshots, TriedRollback,
+};
 
 use crate::args::Global;
 use crate::exit::{Failure, FileLine, FileLines, reasons};

@@ -4,8 +4,8 @@
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use hosts::{
-    Actor, ActorName, Address, Change, Command, ConflictMode, Decision, Hostname, NewHost,
-    Projection, RequestId, Revision, Role, Stamp, Timestamp, View, decide,
+    Actor, ActorName, Address, Change, Command, ConflictMode, Decision, HostPatch, Hostname,
+    NewHost, Projection, RequestId, Revision, Role, Stamp, Timestamp, View, decide,
     format::{Export, FileFormat, hosts_file, parse, render::render},
 };
 use std::fmt::Write as _;
@@ -45,6 +45,38 @@ fn change(hosts: &Projection, n: u32, command: &Command) -> Change {
     }
 }
 
+/// The same with so many hosts disabled since a snapshot, and the command that goes back to it.
+fn changed_since(hosts: &Projection, count: u32) -> (Projection, Command) {
+    let mut hosts = hosts.clone();
+    let mut revision = hosts.revision().get();
+    let mut run = |hosts: &mut Projection, command: &Command| {
+        revision += 1;
+        let change = change(hosts, 100 + u32::try_from(revision).unwrap(), command);
+        hosts.apply(Revision::new(revision), &change).unwrap();
+    };
+    let create = Command::CreateSnapshot {
+        name: None,
+        trigger: None,
+    };
+    run(&mut hosts, &create);
+    let to = hosts.snapshots().next().unwrap().id;
+    let ids: Vec<_> = hosts.hosts().step_by(100).map(|host| host.id).collect();
+    for id in ids.into_iter().take(usize::try_from(count).unwrap()) {
+        let patch = HostPatch {
+            enabled: Some(false),
+            ..HostPatch::default()
+        };
+        let expected = None;
+        let command = Command::UpdateHost {
+            id,
+            patch,
+            expected,
+        };
+        run(&mut hosts, &command);
+    }
+    (hosts, Command::RollBack { to })
+}
+
 fn core(c: &mut Criterion) {
     let file = file();
     let rows = hosts_file::parse(file.as_bytes()).unwrap().rows;
@@ -80,6 +112,17 @@ fn core(c: &mut Criterion) {
         b.iter_batched_ref(
             || empty.clone(),
             |hosts| hosts.apply(Revision::new(1), &imported).unwrap(),
+            BatchSize::PerIteration,
+        );
+    });
+    let (changed, roll_back) = changed_since(&full, LINES / 100);
+    group.bench_function("roll back 1 %", |b| {
+        b.iter_batched_ref(
+            || changed.clone(),
+            |hosts| {
+                let change = change(hosts, 9, &roll_back);
+                hosts.apply(Revision::new(1_000_000), &change).unwrap()
+            },
             BatchSize::PerIteration,
         );
     });

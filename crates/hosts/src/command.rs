@@ -6,9 +6,12 @@ use crate::address::Address;
 use crate::digest::{Canon, Fingerprint};
 use crate::event::{Change, Event};
 use crate::host::{Host, HostId};
+use crate::label::Label;
 use crate::name::{Aliases, Hostname};
+use crate::snapshot::SnapshotId;
 use crate::stamp::Revision;
 use crate::text::{Comment, Tags};
+use crate::time::Timestamp;
 
 /// One request to change hosts, parsed and bounded.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -37,6 +40,23 @@ pub enum Command {
         rows: Vec<NewHost>,
         /// What to do with a row whose address and name are taken.
         mode: ConflictMode,
+    },
+    /// Keep the hosts as they are under an id. What the leader's retention no longer keeps goes with it.
+    CreateSnapshot {
+        /// What a person calls it.
+        name: Option<Label>,
+        /// Why; `manual` if nothing is said.
+        trigger: Option<Label>,
+    },
+    /// Delete a snapshot.
+    DeleteSnapshot {
+        /// The snapshot.
+        id: SnapshotId,
+    },
+    /// Make the hosts what a snapshot shows, and keep what they are in another one.
+    RollBack {
+        /// The snapshot.
+        to: SnapshotId,
     },
 }
 
@@ -189,6 +209,38 @@ pub enum Outcome {
     Deleted(HostId),
     /// What became of the rows.
     Imported(ImportCounts),
+    /// The new snapshot.
+    SnapshotCreated(SnapshotMade),
+    /// The snapshot that is gone.
+    SnapshotDeleted(SnapshotId),
+    /// What it took to make the hosts those of a snapshot.
+    RolledBack(RollbackCounts),
+}
+
+/// A snapshot that was made.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub struct SnapshotMade {
+    /// Its id.
+    pub id: SnapshotId,
+    /// When it was made.
+    pub created: Timestamp,
+    /// How many hosts it shows.
+    pub hosts: u32,
+}
+
+/// What it took to make the hosts those of a snapshot.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub struct RollbackCounts {
+    /// The snapshot of what was there before; `None` if there was no difference.
+    pub backup: Option<SnapshotId>,
+    /// Hosts there are now, as many as the snapshot shows.
+    pub hosts: u32,
+    /// Hosts that are back.
+    pub created: u32,
+    /// Hosts that say again what they said.
+    pub updated: u32,
+    /// Hosts that are gone: they came after the snapshot.
+    pub deleted: u32,
 }
 
 /// What became of the rows of an import: `processed` is the sum of the other counts.
@@ -258,6 +310,14 @@ impl Command {
                 });
                 canon.list(rows, Canon::facts)
             }
+            Self::CreateSnapshot { name, trigger } => canon
+                .byte(5)
+                .option(name.as_ref(), |canon, name| canon.text(name.as_str()))
+                .option(trigger.as_ref(), |canon, trigger| {
+                    canon.text(trigger.as_str())
+                }),
+            Self::DeleteSnapshot { id } => canon.byte(6).bytes(&id.as_u128().to_le_bytes()),
+            Self::RollBack { to } => canon.byte(7).bytes(&to.as_u128().to_le_bytes()),
         };
         canon.fingerprint()
     }

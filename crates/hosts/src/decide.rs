@@ -6,12 +6,16 @@
 use std::sync::Arc;
 
 use crate::command::{Answer, Command, Decision, HostPatch, NewHost, Outcome};
-use crate::event::{Change, DeleteReason, Event, Expected, Reply};
+use crate::event::{Change, DeleteReason, DropReason, Event, Expected, Reply};
 use crate::host::{Host, HostId};
 use crate::import::import;
+use crate::label::Label;
 use crate::plan::check_version;
 use crate::projection::Projection;
 use crate::rejection::Rejection;
+use crate::retention::{Retention, limit_old_rows};
+use crate::rollback::roll_back;
+use crate::snapshot::{MANUAL, SnapshotId};
 use crate::stamp::{Revision, Stamp};
 
 /// What `command` comes to on `hosts`.
@@ -22,10 +26,20 @@ use crate::stamp::{Revision, Stamp};
 ///
 /// # Errors
 /// The [`Rejection`] that stands against it.
-pub fn decide(
+pub fn decide(hosts: &Projection, command: &Command, stamp: Stamp) -> Result<Decision, Rejection> {
+    decide_within(hosts, command, stamp, &Retention::default())
+}
+
+/// As [`decide`], with the retention of this leader. What it lets go becomes events of the change: no node looks at a
+/// retention of its own when it applies them.
+///
+/// # Errors
+/// As [`decide`].
+pub fn decide_within(
     hosts: &Projection,
     command: &Command,
     mut stamp: Stamp,
+    retention: &Retention,
 ) -> Result<Decision, Rejection> {
     if let Some((fingerprint, answer)) = hosts.answered(&stamp.by, &stamp.request) {
         if *fingerprint != stamp.fingerprint {
@@ -47,9 +61,29 @@ pub fn decide(
         } => update(hosts, *id, patch, *expected)?,
         Command::DeleteHost { id, expected } => delete(hosts, *id, *expected)?,
         Command::ImportHosts { rows, mode } => import(hosts, rows, *mode, &stamp)?,
+        Command::CreateSnapshot { name, trigger } => {
+            let id = new_snapshot_id(hosts, &stamp);
+            let mut events = retention.make_room(hosts, stamp.at, None);
+            events.push(Event::SnapshotCreated {
+                id,
+                name: name.clone(),
+                trigger: trigger.clone().unwrap_or_else(|| Label::own(MANUAL)),
+            });
+            plain(events, Reply::SnapshotCreated(id))
+        }
+        Command::DeleteSnapshot { id } => {
+            let id = *id;
+            if hosts.snapshot(id).is_none() {
+                return Err(Rejection::SnapshotNotFound { id });
+            }
+            let reason = DropReason::Requested;
+            let events = vec![Event::SnapshotDeleted { id, reason }];
+            plain(events, Reply::SnapshotDeleted(id))
+        }
+        Command::RollBack { to } => roll_back(hosts, *to, &stamp, retention)?,
     };
     let Draft {
-        events,
+        mut events,
         reply,
         expected,
     } = match draft {
@@ -61,6 +95,7 @@ pub fn decide(
             }));
         }
     };
+    limit_old_rows(hosts, &mut events);
     let change = Change {
         events,
         reply,
@@ -82,6 +117,23 @@ pub(crate) struct Draft {
     pub(crate) events: Vec<Event>,
     pub(crate) reply: Reply,
     pub(crate) expected: Vec<Expected>,
+}
+
+/// A change without expectations.
+pub(crate) const fn plain(events: Vec<Event>, reply: Reply) -> Drafted {
+    Drafted::Change(Draft {
+        events,
+        reply,
+        expected: Vec::new(),
+    })
+}
+
+/// The first id of the change that no snapshot has.
+pub(crate) fn new_snapshot_id(hosts: &Projection, stamp: &Stamp) -> SnapshotId {
+    // There are a thousand snapshots at the most: one of the first is free.
+    let mut ids = (0..).map(|n| SnapshotId::nth(stamp.at, stamp.seed, n));
+    let free = ids.find(|id| hosts.snapshot(*id).is_none());
+    free.expect("of 2^32 ids, no more than a thousand are taken")
 }
 
 fn add(hosts: &Projection, host: &NewHost, stamp: &Stamp) -> Drafted {

@@ -1,14 +1,16 @@
 //! Facts, and the changes they make together.
 //!
 //! An event says what became of one host, with the old value beside the new: `apply` can refuse what no longer fits,
-//! and a revision can be rebuilt backwards.
+//! and a revision can be rebuilt backwards. Others say what became of a named snapshot.
 
 use std::sync::Arc;
 
 use crate::address::Address;
-use crate::command::ImportCounts;
+use crate::command::{ImportCounts, RollbackCounts};
 use crate::host::{Host, HostId};
+use crate::label::Label;
 use crate::name::{Aliases, Hostname};
+use crate::snapshot::SnapshotId;
 use crate::stamp::{Revision, Stamp};
 use crate::text::{Comment, Tags};
 
@@ -119,13 +121,41 @@ pub enum Event {
         /// The whole record as it was.
         old: Arc<Host>,
     },
+    /// A deleted host is back, with its id and the time it was created.
+    HostRestored {
+        /// The whole record as it was; it gets another version and the time of this change.
+        host: Arc<Host>,
+    },
+    /// The hosts as they were before this change have an id now, by which they can be seen and restored.
+    SnapshotCreated {
+        /// The new snapshot.
+        id: SnapshotId,
+        /// What a person calls it.
+        name: Option<Label>,
+        /// Why it was made.
+        trigger: Label,
+    },
+    /// A snapshot is gone.
+    SnapshotDeleted {
+        /// The snapshot.
+        id: SnapshotId,
+        /// Why.
+        reason: DropReason,
+    },
+    /// The events of this change make the hosts what a snapshot shows.
+    RolledBack {
+        /// The snapshot.
+        to: SnapshotId,
+        /// The revision that the difference was taken at. After any other change it is another difference.
+        base: Revision,
+    },
 }
 
 impl Event {
-    /// The host it is about.
+    /// The host it is about, if it is about one.
     #[must_use]
-    pub const fn id(&self) -> HostId {
-        match self {
+    pub fn host(&self) -> Option<HostId> {
+        Some(match self {
             Self::HostCreated { id, .. }
             | Self::IpAddressChanged { id, .. }
             | Self::HostnameChanged { id, .. }
@@ -135,7 +165,11 @@ impl Event {
             | Self::HostEnabled { id }
             | Self::HostDisabled { id }
             | Self::HostDeleted { id, .. } => *id,
-        }
+            Self::HostRestored { host } => host.id,
+            Self::SnapshotCreated { .. }
+            | Self::SnapshotDeleted { .. }
+            | Self::RolledBack { .. } => return None,
+        })
     }
 }
 
@@ -144,6 +178,15 @@ impl Event {
 pub enum DeleteReason {
     /// A caller asked for it.
     Requested,
+}
+
+/// Why a snapshot was deleted.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub enum DropReason {
+    /// A caller asked for it.
+    Requested,
+    /// The leader's limits let it go: there were too many, it was too old, or all kept too much.
+    Retired,
 }
 
 /// What a request is answered with once its change is applied.
@@ -157,4 +200,10 @@ pub enum Reply {
     Deleted(HostId),
     /// What became of the rows.
     Imported(ImportCounts),
+    /// The new snapshot, as it is after the change.
+    SnapshotCreated(SnapshotId),
+    /// The id of the snapshot that is gone.
+    SnapshotDeleted(SnapshotId),
+    /// What it took to make the hosts those of a snapshot.
+    RolledBack(RollbackCounts),
 }

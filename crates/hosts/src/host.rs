@@ -11,6 +11,7 @@ use crate::name::{Aliases, Hostname};
 use crate::stamp::Revision;
 use crate::text::{Comment, Tags, shorten};
 use crate::time::Timestamp;
+use crate::ulid::{self, DIGITS};
 
 /// A live record. No two hosts, disabled ones included, share an address together with one of their names.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -79,9 +80,7 @@ impl HostId {
     /// Of `at`, the low 48 bits are taken, which last until the year 10889.
     #[must_use]
     pub const fn nth(at: Timestamp, seed: u128, n: u32) -> Self {
-        const CHANCE: u128 = (1 << 80) - 1;
-        let time = at.as_millis() as u128;
-        Self((time << 80) | ((seed & CHANCE).wrapping_add(n as u128) & CHANCE))
+        Self(ulid::nth(at, seed, n))
     }
 }
 
@@ -93,10 +92,6 @@ pub struct InvalidHostId {
     pub input: String,
 }
 
-const DIGITS: usize = 26;
-/// Crockford's base 32 has no I, L, O and U.
-const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
-
 impl FromStr for HostId {
     type Err = InvalidHostId;
 
@@ -105,34 +100,13 @@ impl FromStr for HostId {
         let refused = || InvalidHostId {
             input: shorten(text),
         };
-        if text.len() != DIGITS {
-            return Err(refused());
-        }
-        let mut bits: u128 = 0;
-        for (place, byte) in text.bytes().enumerate() {
-            let digit = (0u8..)
-                .zip(ALPHABET)
-                .find(|(_, letter)| **letter == byte.to_ascii_uppercase())
-                .map(|(value, _)| value);
-            match digit {
-                // 26 digits hold 130 bits: the first has room for three.
-                Some(value) if place > 0 || value < 8 => bits = (bits << 5) | u128::from(value),
-                _ => return Err(refused()),
-            }
-        }
-        Ok(Self(bits))
+        ulid::read(text).map(Self).ok_or_else(refused)
     }
 }
 
 impl fmt::Display for HostId {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut text = String::with_capacity(DIGITS);
-        for place in (0..DIGITS).rev() {
-            let digit = (self.0 >> (5 * place)) & 31;
-            let letter = usize::try_from(digit).ok().and_then(|d| ALPHABET.get(d));
-            text.extend(letter.map(|&letter| char::from(letter)));
-        }
-        out.pad(&text)
+        out.pad(&ulid::text(self.0))
     }
 }
 

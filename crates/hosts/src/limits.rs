@@ -1,5 +1,7 @@
 //! Every bound of the core in one table, each with its reason.
 
+use std::time::Duration;
+
 /// Hosts in one projection, disabled ones included. A resolver already stalls for seconds when it reloads 300,000
 /// lines; a million records still fit the memory of a small server.
 pub const HOSTS_MAX: usize = 1_000_000;
@@ -75,3 +77,20 @@ pub const QUERY_BYTES_MAX: usize = 1024;
 
 /// Terms of a query. Every host is compared with every term.
 pub const QUERY_TERMS_MAX: usize = 16;
+
+/// Characters of the name of a snapshot, and of why it was made: a column of a table.
+pub const LABEL_CHARS_MAX: usize = 64;
+
+/// Named snapshots at a time, whatever the configuration says: three a day for a year. What is asked of them is looked
+/// for from one to the next.
+pub const SNAPSHOTS_MAX: usize = 1000;
+
+/// Named snapshots that are kept when nothing is configured: the oldest goes when another one comes.
+pub const SNAPSHOTS_KEPT: usize = 50;
+
+/// How long a named snapshot is kept when nothing is configured: 30 days.
+pub const SNAPSHOT_AGE_KEPT: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
+/// Old records that all named snapshots keep together, each of some 300 bytes in memory: two replacements of a full
+/// projection. Beyond it the leader lets the oldest snapshots go.
+pub const SNAPSHOT_ROWS_MAX: usize = 2 * HOSTS_MAX;

@@ -3,17 +3,18 @@
 //! `check` stops here; `apply` carries the plan out, which cannot fail. Events take effect in their order on copies
 //! of the hosts they touch; only the joint result has to keep the rules.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::address::Address;
 use crate::event::{Change, Event, Reply};
 use crate::host::{Host, HostId};
-use crate::limits::{CHANGE_EVENTS_MAX, HOSTS_MAX};
+use crate::limits::{CHANGE_EVENTS_MAX, HOSTS_MAX, SNAPSHOTS_MAX};
 use crate::name::Hostname;
 use crate::projection::Projection;
 use crate::rejection::Rejection;
-use crate::stamp::Revision;
+use crate::snapshot::{Snapshot, SnapshotId};
+use crate::stamp::{Revision, Stamp};
 use crate::time::Timestamp;
 
 /// An accepted change, ready to be carried out.
@@ -22,6 +23,10 @@ pub(crate) struct Plan {
     pub(crate) now: Timestamp,
     /// The hosts it touches, before and after, by id.
     pub(crate) touched: BTreeMap<HostId, Touched>,
+    /// The snapshot it makes, of what is before it.
+    pub(crate) snapshot: Option<Snapshot>,
+    /// The snapshots it deletes; they go before the new one comes.
+    pub(crate) dropped: BTreeSet<SnapshotId>,
 }
 
 /// One host before and after a change; `None` where it does not exist.
@@ -48,9 +53,14 @@ pub(crate) fn plan(hosts: &Projection, at: Revision, change: &Change) -> Result<
     let mut plan = Plan {
         now: stamp.at.max(hosts.last_stamp()),
         touched: BTreeMap::new(),
+        snapshot: None,
+        dropped: BTreeSet::new(),
     };
     for event in &change.events {
-        plan.take_effect(hosts, at, event)?;
+        match event.host() {
+            Some(id) => plan.take_effect(hosts, at, id, event)?,
+            None => plan.note(hosts, at, event, &change.stamp)?,
+        }
     }
     plan.check_count(hosts)?;
     plan.check_claims(hosts)?;
@@ -79,30 +89,83 @@ pub(crate) fn check_version(host: &Host, expected: Revision) -> Result<(), Rejec
 }
 
 impl Plan {
+    /// Lets one event take effect on what is no host.
+    fn note(
+        &mut self,
+        hosts: &Projection,
+        at: Revision,
+        event: &Event,
+        stamp: &Stamp,
+    ) -> Result<(), Rejection> {
+        match event {
+            Event::SnapshotCreated { id, name, trigger } => {
+                if self.snapshot.is_some() || hosts.snapshot(*id).is_some() {
+                    return Err(Rejection::SnapshotTaken { id: *id });
+                }
+                self.snapshot = Some(Snapshot {
+                    id: *id,
+                    name: name.clone(),
+                    trigger: trigger.clone(),
+                    created: self.now,
+                    by: stamp.by.clone(),
+                    revision: at,
+                    hosts: count(hosts.len()),
+                });
+            }
+            Event::SnapshotDeleted { id, reason: _ } => {
+                let twice = !self.dropped.insert(*id);
+                if twice || hosts.snapshot(*id).is_none() {
+                    return Err(Rejection::SnapshotNotFound { id: *id });
+                }
+            }
+            Event::RolledBack { to, base } => {
+                if hosts.snapshot(*to).is_none() {
+                    return Err(Rejection::SnapshotNotFound { id: *to });
+                }
+                let current = hosts.revision();
+                if *base != current {
+                    let base = *base;
+                    return Err(Rejection::Overtaken { base, current });
+                }
+            }
+            // The others are about a host.
+            _ => {}
+        }
+        Ok(())
+    }
+
     /// Lets one event take effect on the copy of its host.
     fn take_effect(
         &mut self,
         hosts: &Projection,
         at: Revision,
+        id: HostId,
         event: &Event,
     ) -> Result<(), Rejection> {
-        let id = event.id();
         let now = self.now;
         let touched = self.touched.entry(id).or_insert_with(|| {
             let before = hosts.host(id).cloned();
             let after = before.as_deref().cloned();
             Touched { before, after }
         });
-        if let Event::HostCreated { .. } = event {
+        if let Event::HostCreated { .. } | Event::HostRestored { .. } = event {
             if touched.after.is_some() {
                 return Err(Rejection::IdTaken { id });
             }
-            touched.after = created(event, at, now);
+            touched.after = match event {
+                Event::HostRestored { host } => Some(restored(host, at, now)),
+                _ => created(event, at, now),
+            };
             return Ok(());
         }
         let host = touched.after.as_mut().ok_or(Rejection::NotFound { id })?;
         let fits = match event {
-            Event::HostCreated { .. } => false, // handled above
+            // Handled above, or about no host.
+            Event::HostCreated { .. }
+            | Event::HostRestored { .. }
+            | Event::SnapshotCreated { .. }
+            | Event::SnapshotDeleted { .. }
+            | Event::RolledBack { .. } => false,
             Event::IpAddressChanged { old, new, .. } => replace(&mut host.address, old, new),
             Event::HostnameChanged { old, new, .. } => replace(&mut host.hostname, old, new),
             Event::AliasesModified { old, new, .. } => replace(&mut host.aliases, old, new),
@@ -127,7 +190,9 @@ impl Plan {
     fn check_count(&self, hosts: &Projection) -> Result<(), Rejection> {
         let before = self.touched.values().filter(|t| t.before.is_some()).count();
         let after = self.touched.values().filter(|t| t.after.is_some()).count();
-        within_hosts(hosts.len() - before + after)
+        within_hosts(hosts.len() - before + after)?;
+        let snapshots = hosts.snapshots().count() - self.dropped.len();
+        within_snapshots(snapshots + usize::from(self.snapshot.is_some()))
     }
 
     /// No address and name may have two owners in the result, whether among the touched hosts or beside them.
@@ -167,6 +232,9 @@ impl Plan {
                 Err(Rejection::NotFound { id: *id })
             }
             Reply::Deleted(id) if after(*id).is_some() => Err(Rejection::IdTaken { id: *id }),
+            Reply::SnapshotCreated(id) if self.snapshot.as_ref().is_none_or(|s| s.id != *id) => {
+                Err(Rejection::SnapshotNotFound { id: *id })
+            }
             _ => Ok(()),
         }
     }
@@ -198,6 +266,16 @@ fn created(event: &Event, at: Revision, now: Timestamp) -> Option<Host> {
         created: now,
         updated: now,
     })
+}
+
+/// A host that is back. A time that is not yet would be refused when it is read again.
+fn restored(host: &Host, at: Revision, now: Timestamp) -> Host {
+    Host {
+        version: at,
+        created: host.created.min(now),
+        updated: now,
+        ..host.clone()
+    }
 }
 
 /// Puts `new` where `old` is; false if something else is there.
@@ -232,6 +310,19 @@ pub(crate) fn within_hosts(hosts: usize) -> Result<(), Rejection> {
     Ok(())
 }
 
+fn within_snapshots(snapshots: usize) -> Result<(), Rejection> {
+    if snapshots > SNAPSHOTS_MAX {
+        let limit = SNAPSHOTS_MAX;
+        return Err(Rejection::TooManySnapshots { limit });
+    }
+    Ok(())
+}
+
+/// A number of hosts, of which there are a million at the most.
+pub(crate) fn count(hosts: usize) -> u32 {
+    u32::try_from(hosts).unwrap_or(u32::MAX)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -243,6 +334,16 @@ mod tests {
         assert_eq!(
             within_hosts(1_000_001),
             Err(Rejection::TooManyHosts { limit: 1_000_000 })
+        );
+    }
+
+    #[test]
+    fn a_projection_holds_a_thousand_snapshots_at_most() {
+        assert!(within_snapshots(999).is_ok());
+        assert!(within_snapshots(1000).is_ok());
+        assert_eq!(
+            within_snapshots(1001).unwrap_err().reason(),
+            "TOO_MANY_SNAPSHOTS"
         );
     }
 

@@ -1,8 +1,9 @@
-//! The state all accepted changes add up to: live hosts, answered requests, positions.
+//! The state all accepted changes add up to: live hosts, answered requests, named snapshots, positions.
 //!
 //! Kept in persistent ordered maps, so a consistent view is a clone of a few pointers. `apply` is whole or nothing
 //! and deterministic: equal changes at equal revisions give equal projections on every node.
 
+use std::collections::BTreeSet;
 use std::ops::Bound;
 use std::sync::Arc;
 
@@ -10,7 +11,7 @@ use imbl::OrdMap;
 
 use crate::actor::Actor;
 use crate::address::Address;
-use crate::command::{Answer, Outcome};
+use crate::command::{Answer, Outcome, SnapshotMade};
 use crate::digest::{Canon, Digest, Fingerprint, Sum};
 use crate::event::{Change, Reply};
 use crate::host::{Host, HostId};
@@ -18,6 +19,8 @@ use crate::name::Hostname;
 use crate::plan::{Plan, Touched, plan};
 use crate::rejection::Rejection;
 use crate::requests::{RequestRow, Requests};
+use crate::row::{Changed, RowKey};
+use crate::snapshot::{OldHosts, Snapshot, Snapshots};
 use crate::stamp::{RequestId, Revision};
 use crate::time::Timestamp;
 use crate::view::View;
@@ -32,6 +35,7 @@ pub struct Projection {
     /// The same, to be asked by name.
     by_name: OrdMap<(Hostname, Address), Arc<Host>>,
     requests: Requests,
+    snapshots: Snapshots,
     position: Position,
     hosts_sum: Sum,
     /// Of the enabled ones. What follows from the hosts is not part of the digest.
@@ -57,10 +61,8 @@ pub struct Position {
 pub struct Applied {
     /// What the caller is told; now in the request table.
     pub answer: Answer,
-    /// The hosts it added, changed or deleted, by id. One that is not in the projection is gone.
-    pub touched: Vec<HostId>,
-    /// The request that had to leave the table for this one.
-    pub evicted: Option<(Actor, RequestId)>,
+    /// The rows that are others now. One that is not in the projection is gone.
+    pub rows: BTreeSet<RowKey>,
 }
 
 impl Projection {
@@ -85,22 +87,20 @@ impl Projection {
     /// A [`Rejection`]; the projection is then as it was.
     pub fn apply(&mut self, at: Revision, change: &Change) -> Result<Applied, Rejection> {
         let plan = plan(self, at, change)?;
-        let touched = self.carry_out(at, plan);
+        let mut rows = self.carry_out(at, plan);
         let answer = Answer {
             revision: at,
             outcome: self.outcome(&change.reply),
         };
-        let evicted = self.requests.record(RequestRow {
+        let evicted = self.requests.record(Arc::new(RequestRow {
             by: change.stamp.by.clone(),
             request: change.stamp.request.clone(),
             fingerprint: change.stamp.fingerprint,
             answer: answer.clone(),
-        });
-        Ok(Applied {
-            answer,
-            touched,
-            evicted,
-        })
+        }));
+        rows.insert(RowKey::Request(at));
+        rows.extend(evicted.map(RowKey::Request));
+        Ok(Applied { answer, rows })
     }
 
     /// The revision of the last accepted change.
@@ -232,21 +232,22 @@ impl Projection {
     }
 
     /// The rows of the request table, in the order of revisions.
-    pub fn requests(&self) -> impl Iterator<Item = &RequestRow> {
+    pub fn requests(&self) -> impl Iterator<Item = &Arc<RequestRow>> {
         self.requests.iter()
     }
 
     /// The row of the request that made this revision, while the table remembers it.
     #[must_use]
-    pub fn request_at(&self, revision: Revision) -> Option<&RequestRow> {
+    pub fn request_at(&self, revision: Revision) -> Option<&Arc<RequestRow>> {
         self.requests.at(revision)
     }
 
-    /// The hash of hosts, requests and positions; O(1), kept up to date by `apply`.
+    /// The hash of hosts, requests, snapshots and positions; O(1), kept up to date by `apply`.
     #[must_use]
     pub fn digest(&self) -> Digest {
         let mut sum = self.hosts_sum;
         sum.add(self.requests.sum());
+        sum.add(self.snapshots.sum());
         sum.add(self.position.sum());
         sum.digest()
     }
@@ -258,7 +259,15 @@ impl Projection {
         self.enabled_sum.digest()
     }
 
-    fn carry_out(&mut self, at: Revision, plan: Plan) -> Vec<HostId> {
+    fn carry_out(&mut self, at: Revision, plan: Plan) -> Changed {
+        let mut rows = Changed::new();
+        for id in plan.dropped {
+            rows.extend(self.snapshots.remove(id));
+        }
+        if let Some(snapshot) = plan.snapshot {
+            rows.insert(RowKey::Snapshot(snapshot.revision));
+            self.snapshots.insert(Arc::new(snapshot));
+        }
         // All old names go before any new one comes: a name may move between touched hosts.
         for Touched { before, after } in plan.touched.values() {
             self.note_rendered(at, before.as_deref(), after.as_ref());
@@ -268,16 +277,38 @@ impl Projection {
         }
         self.position.revision = at;
         self.position.last_stamp = plan.now;
-        let mut ids = Vec::with_capacity(plan.touched.len());
         for (id, Touched { before, after }) in plan.touched {
             if before.is_some() || after.is_some() {
-                ids.push(id);
+                rows.insert(RowKey::Host(id));
+                rows.extend(self.snapshots.note(id, before));
             }
             if let Some(host) = after {
                 self.insert(Arc::new(host));
             }
         }
-        ids
+        rows
+    }
+
+    /// A clone with other hosts: each of `old` in the place of the live one.
+    pub(crate) fn overlaid(&self, old: &OldHosts) -> Self {
+        let mut projection = self.clone();
+        for id in old.keys() {
+            if let Some(live) = self.host(*id) {
+                projection.remove(live);
+            }
+        }
+        for host in old.values().flatten() {
+            projection.insert(Arc::clone(host));
+        }
+        projection
+    }
+
+    pub(crate) const fn kept_snapshots(&self) -> &Snapshots {
+        &self.snapshots
+    }
+
+    pub(crate) const fn kept_snapshots_mut(&mut self) -> &mut Snapshots {
+        &mut self.snapshots
     }
 
     fn note_rendered(&mut self, at: Revision, before: Option<&Host>, after: Option<&Host>) {
@@ -304,6 +335,15 @@ impl Projection {
             Reply::Updated(id) => Outcome::Updated(host(*id)),
             Reply::Deleted(id) => Outcome::Deleted(*id),
             Reply::Imported(counts) => Outcome::Imported(counts.clone()),
+            Reply::SnapshotCreated(id) => {
+                let snapshot = self.snapshot(*id);
+                let Snapshot {
+                    id, created, hosts, ..
+                } = **snapshot.expect("the plan checked that it makes the snapshot of the reply");
+                Outcome::SnapshotCreated(SnapshotMade { id, created, hosts })
+            }
+            Reply::SnapshotDeleted(id) => Outcome::SnapshotDeleted(*id),
+            Reply::RolledBack(counts) => Outcome::RolledBack(*counts),
         }
     }
 
@@ -333,7 +373,7 @@ impl Projection {
     }
 
     /// Takes a request in. Neither its caller and id nor its revision are in the table.
-    pub(crate) fn record(&mut self, row: RequestRow) -> Option<(Actor, RequestId)> {
+    pub(crate) fn record(&mut self, row: Arc<RequestRow>) -> Option<Revision> {
         self.requests.record(row)
     }
 

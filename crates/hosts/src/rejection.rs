@@ -8,6 +8,7 @@ use crate::address::Address;
 use crate::host::HostId;
 use crate::limits::REQUESTS_MAX;
 use crate::name::Hostname;
+use crate::snapshot::SnapshotId;
 use crate::stamp::{RequestId, Revision};
 
 /// What stands against a command or a change.
@@ -73,6 +74,34 @@ pub enum Rejection {
         /// The host.
         id: HostId,
     },
+    /// No snapshot has this id.
+    #[error("there is no snapshot {id}")]
+    SnapshotNotFound {
+        /// The id asked for.
+        id: SnapshotId,
+    },
+    /// A snapshot has this id already, or one was made at the same revision.
+    #[error("there is a snapshot {id} already")]
+    SnapshotTaken {
+        /// The id of the new snapshot.
+        id: SnapshotId,
+    },
+    /// More snapshots than there may be.
+    #[error("there would be more than {limit} snapshots")]
+    TooManySnapshots {
+        /// The most that are allowed.
+        limit: usize,
+    },
+    /// The difference to a snapshot is another one: a change came between.
+    #[error(
+        "hosts have changed since revision {base}, when this was decided: they are at {current}"
+    )]
+    Overtaken {
+        /// Where it was decided.
+        base: Revision,
+        /// The last accepted revision.
+        current: Revision,
+    },
     /// Rows of an import cannot be taken.
     #[error("{total} rows conflict{}", First(shown))]
     ImportConflicts {
@@ -126,6 +155,10 @@ impl Rejection {
             Self::RequestKnown { .. } => "REQUEST_KNOWN",
             Self::RequestForgotten { .. } => "OUTCOME_UNKNOWN",
             Self::Moved { .. } => "MOVED",
+            Self::SnapshotNotFound { .. } => "SNAPSHOT_NOT_FOUND",
+            Self::SnapshotTaken { .. } => "SNAPSHOT_TAKEN",
+            Self::TooManySnapshots { .. } => "TOO_MANY_SNAPSHOTS",
+            Self::Overtaken { .. } => "OVERTAKEN",
             Self::ImportConflicts { .. } => "IMPORT_CONFLICTS",
             Self::ImportTooLarge { .. } => "IMPORT_TOO_LARGE",
             Self::TooManyHosts { .. } => "TOO_MANY_HOSTS",

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use imbl::OrdMap;
 
 use crate::actor::Actor;
-use crate::command::{Answer, ImportCounts, LeftOut, Outcome};
+use crate::command::{Answer, ImportCounts, LeftOut, Outcome, RollbackCounts, SnapshotMade};
 use crate::digest::{Canon, Fingerprint, Sum};
 use crate::limits::REQUESTS_MAX;
 use crate::stamp::{RequestId, Revision};
@@ -41,14 +41,13 @@ impl Requests {
             .map(Arc::as_ref)
     }
 
-    pub(crate) fn at(&self, revision: Revision) -> Option<&RequestRow> {
-        self.by_revision.get(&revision).map(Arc::as_ref)
+    pub(crate) fn at(&self, revision: Revision) -> Option<&Arc<RequestRow>> {
+        self.by_revision.get(&revision)
     }
 
-    /// Adds the row of a request and a revision that have none, and returns who had to go for it.
-    pub(crate) fn record(&mut self, row: RequestRow) -> Option<(Actor, RequestId)> {
+    /// Adds the row of a request and a revision that have none, and returns the revision whose row had to go for it.
+    pub(crate) fn record(&mut self, row: Arc<RequestRow>) -> Option<Revision> {
         self.sum.add(row_sum(&row));
-        let row = Arc::new(row);
         let caller = (row.by.clone(), row.request.clone());
         self.by_caller.insert(caller, Arc::clone(&row));
         self.by_revision.insert(row.answer.revision, row);
@@ -60,7 +59,7 @@ impl Requests {
         let caller = (row.by.clone(), row.request.clone());
         self.by_caller.remove(&caller);
         self.sum.remove(row_sum(&row));
-        Some(caller)
+        Some(oldest)
     }
 
     /// Whether a request that is not here was surely not accepted after `since`: none has left the table, or only
@@ -72,8 +71,8 @@ impl Requests {
     }
 
     /// In the order of revisions, the oldest first.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &RequestRow> {
-        self.by_revision.values().map(Arc::as_ref)
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<RequestRow>> {
+        self.by_revision.values()
     }
 
     pub(crate) const fn sum(&self) -> Sum {
@@ -113,6 +112,27 @@ fn row_sum(row: &RequestRow) -> Sum {
             .number(u64::from(*skipped))
             .number(u64::from(*total))
             .list(rows, |canon, row| canon.number(u64::from(*row))),
+        Outcome::SnapshotCreated(SnapshotMade { id, created, hosts }) => canon
+            .byte(5)
+            .bytes(&id.as_u128().to_le_bytes())
+            .number(created.as_millis())
+            .number(u64::from(*hosts)),
+        Outcome::SnapshotDeleted(id) => canon.byte(6).bytes(&id.as_u128().to_le_bytes()),
+        Outcome::RolledBack(RollbackCounts {
+            backup,
+            hosts,
+            created,
+            updated,
+            deleted,
+        }) => canon
+            .byte(7)
+            .option(backup.as_ref(), |canon, id| {
+                canon.bytes(&id.as_u128().to_le_bytes())
+            })
+            .number(u64::from(*hosts))
+            .number(u64::from(*created))
+            .number(u64::from(*updated))
+            .number(u64::from(*deleted)),
     };
     canon.sum()
 }

@@ -3,18 +3,19 @@
 //! What `restore` accepts is what `apply` could have built: damage that checksums missed is found here.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use thiserror::Error;
 
 use crate::actor::Actor;
 use crate::address::Address;
 use crate::host::{Host, HostId};
-use crate::limits::{HOSTS_MAX, REQUESTS_MAX};
+use crate::limits::{HOSTS_MAX, REQUESTS_MAX, SNAPSHOTS_MAX};
 use crate::name::Hostname;
 use crate::plan::within_hosts;
 use crate::projection::{Position, Projection};
 use crate::requests::RequestRow;
+use crate::row::{OldRow, Row};
+use crate::snapshot::{Snapshot, SnapshotId};
 use crate::stamp::{RequestId, Revision};
 
 /// Rows that are not the parts of one projection.
@@ -75,18 +76,42 @@ pub enum RestoreError {
     /// More requests than the table may have.
     #[error("there are more than {REQUESTS_MAX} requests")]
     TooManyRequests,
+    /// Two snapshots with one id, or made at one revision.
+    #[error("snapshot {id} is there twice, or with another one of revision {revision}")]
+    SnapshotTwice {
+        /// Its id.
+        id: SnapshotId,
+        /// The revision that made it.
+        revision: Revision,
+    },
+    /// A snapshot made after the last change.
+    #[error("snapshot {id} is newer than the last change")]
+    SnapshotAhead {
+        /// Its id.
+        id: SnapshotId,
+    },
+    /// More snapshots than there may be.
+    #[error("there are more than {SNAPSHOTS_MAX} snapshots")]
+    TooManySnapshots,
+    /// An old record of a host that no snapshot keeps, that is there twice, or that is of another host or a later time.
+    #[error("the record of host {id} kept at revision {revision} belongs to no snapshot")]
+    Old {
+        /// The revision of its snapshot.
+        revision: Revision,
+        /// The host.
+        id: HostId,
+    },
 }
 
 impl Projection {
-    /// The projection with these parts, in whatever order they come; the reverse of [`Projection::position`],
-    /// [`Projection::hosts`] and [`Projection::requests`].
+    /// The projection with these rows; the reverse of [`Projection::position`] and [`Projection::rows`]. They may come
+    /// in any order, except that a snapshot comes before what it keeps.
     ///
     /// # Errors
-    /// [`RestoreError`] for parts that `apply` could not have left behind.
+    /// [`RestoreError`] for rows that `apply` could not have left behind.
     pub fn restore(
         position: Position,
-        hosts: impl IntoIterator<Item = Host>,
-        requests: impl IntoIterator<Item = RequestRow>,
+        rows: impl IntoIterator<Item = Row>,
     ) -> Result<Self, RestoreError> {
         if position.rendered > position.rendered_with_comments
             || position.rendered_with_comments > position.revision
@@ -94,18 +119,52 @@ impl Projection {
             return Err(RestoreError::Position);
         }
         let mut projection = Self::at(position);
-        for host in hosts {
-            check_host(&projection, &host)?;
-            projection.insert(Arc::new(host));
-        }
-        for row in requests {
-            check_request(&projection, &row)?;
-            if projection.record(row).is_some() {
-                return Err(RestoreError::TooManyRequests);
+        for row in rows {
+            match row {
+                Row::Host(host) => {
+                    check_host(&projection, &host)?;
+                    projection.insert(host);
+                }
+                Row::Request(row) => {
+                    check_request(&projection, &row)?;
+                    if projection.record(row).is_some() {
+                        return Err(RestoreError::TooManyRequests);
+                    }
+                }
+                Row::Snapshot(snapshot) => {
+                    check_snapshot(&projection, &snapshot)?;
+                    projection.kept_snapshots_mut().insert(snapshot);
+                }
+                Row::Old(OldRow { snapshot, id, host }) => {
+                    let fits = host
+                        .as_ref()
+                        .is_none_or(|host| host.id == id && host.version < snapshot);
+                    let kept = projection.kept_snapshots_mut();
+                    if !fits || kept.remember(snapshot, id, host).is_none() {
+                        let revision = snapshot;
+                        return Err(RestoreError::Old { revision, id });
+                    }
+                }
             }
         }
         Ok(projection)
     }
+}
+
+fn check_snapshot(projection: &Projection, snapshot: &Snapshot) -> Result<(), RestoreError> {
+    let (id, revision) = (snapshot.id, snapshot.revision);
+    let kept = projection.kept_snapshots();
+    if kept.get(id).is_some() || kept.at(revision).is_some() {
+        return Err(RestoreError::SnapshotTwice { id, revision });
+    }
+    let position = projection.position();
+    if revision > position.revision || snapshot.created > position.last_stamp {
+        return Err(RestoreError::SnapshotAhead { id });
+    }
+    if kept.len() >= SNAPSHOTS_MAX {
+        return Err(RestoreError::TooManySnapshots);
+    }
+    Ok(())
 }
 
 fn check_host(projection: &Projection, host: &Host) -> Result<(), RestoreError> {

@@ -88,7 +88,7 @@ impl Comment {
     }
 }
 
-fn breaks_a_line(c: char) -> bool {
+pub(crate) fn breaks_a_line(c: char) -> bool {
     c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')
 }
 
@@ -145,7 +145,7 @@ impl<'a> IntoIterator for &'a Tags {
     }
 }
 
-/// A text that is not a tag or a comment.
+/// A text that is not a tag, a comment or a label.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
 #[error("`{input}` is not a {what}: {why}")]
 pub struct InvalidText {
@@ -158,7 +158,7 @@ pub struct InvalidText {
 }
 
 impl InvalidText {
-    fn new(what: &'static str, input: &str, why: TextFault) -> Self {
+    pub(crate) fn new(what: &'static str, input: &str, why: TextFault) -> Self {
         Self {
             what,
             input: shorten(input),

@@ -8,6 +8,7 @@
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
+use hosts::Retention;
 use raft_store::raft::RaftTimings;
 use serde::Deserialize;
 
@@ -53,6 +54,8 @@ pub struct Config {
     pub tls: TlsFiles,
     /// Heartbeats, elections and snapshots.
     pub raft: RaftTimings,
+    /// How many named snapshots are kept while this node leads, and for how long.
+    pub retention: Retention,
     /// What is logged, and how.
     pub log: LogConfig,
 }
@@ -275,6 +278,21 @@ mod tests {
                 "[tls]",
                 "[raft]\nelection_timeout = \"1ms\"\n[tls]",
                 "raft.election_timeout",
+            ),
+            (
+                "[tls]",
+                "[snapshots]\nmax_count = 0\n[tls]",
+                "snapshots.max_count",
+            ),
+            (
+                "[tls]",
+                "[snapshots]\nmax_count = 1001\n[tls]",
+                "snapshots.max_count",
+            ),
+            (
+                "[tls]",
+                "[snapshots]\nmax_age = \"59s\"\n[tls]",
+                "snapshots.max_age",
             ),
             (
                 "[tls]",

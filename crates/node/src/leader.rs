@@ -22,7 +22,7 @@ use crate::{
     tasks::PartResult,
 };
 use futures::{StreamExt as _, future::BoxFuture, stream::FuturesUnordered};
-use hosts::{Answer, Command, Decision, Projection, Rejection, Stamp, decide};
+use hosts::{Answer, Command, Decision, Projection, Rejection, Retention, Stamp, decide_within};
 use openraft::{errors::ClientWriteError, raft::ClientWriteResult};
 use raft_store::{
     Applied,
@@ -47,8 +47,11 @@ pub struct Leader {
     clock: Arc<dyn Clock>,
     clocks: watch::Receiver<Clocks>,
     work: Work,
+    retention: Retention,
     queue: mpsc::Receiver<Pending>,
     in_flight: FuturesUnordered<BoxFuture<'static, Returned>>,
+    /// What is decided once nothing is in flight; no other comes before it.
+    held: Option<Pending>,
 }
 
 /// The proof that this node leads, made for one command: what is proposed with
@@ -84,6 +87,7 @@ impl Leader {
         clock: Arc<dyn Clock>,
         clocks: watch::Receiver<Clocks>,
         work: Work,
+        retention: Retention,
     ) -> (Self, Proposer) {
         let (proposer, queue) = Proposer::new();
         let in_flight = FuturesUnordered::new();
@@ -94,8 +98,10 @@ impl Leader {
                 clock,
                 clocks,
                 work,
+                retention,
                 queue,
                 in_flight,
+                held: None,
             },
             proposer,
         )
@@ -118,12 +124,27 @@ impl Leader {
         loop {
             tokio::select! {
                 Some(returned) = self.in_flight.next() => self.returned(returned).await?,
-                pending = self.queue.recv(), if self.in_flight.len() < IN_FLIGHT_MAX => match pending {
-                    Some(pending) => self.decide(pending).await?,
+                pending = self.queue.recv(), if self.held.is_none() && self.in_flight.len() < IN_FLIGHT_MAX => match pending {
+                    Some(pending) => self.take(pending).await?,
                     None => return Ok(()),
                 },
             }
+            if self.in_flight.is_empty()
+                && let Some(pending) = self.held.take()
+            {
+                self.decide(pending).await?;
+            }
         }
+    }
+
+    /// Decides one command, after what is in flight where that would overtake it.
+    async fn take(&mut self, pending: Pending) -> PartResult {
+        let alone = must_not_be_overtaken(&pending.submission.command);
+        if alone && self.held.is_none() && !self.in_flight.is_empty() {
+            self.held = Some(pending);
+            return Ok(());
+        }
+        self.decide(pending).await
     }
 
     /// Decides one command on the projection as it is now.
@@ -156,6 +177,7 @@ impl Leader {
         let (since, fingerprint) = (*since, *fingerprint);
         let (seed, parts) = (self.clock.seed(), self.clock.seed());
         let long = is_long(&command);
+        let retention = self.retention;
         let weigh = move || {
             let stamp = Stamp {
                 at,
@@ -165,7 +187,7 @@ impl Leader {
                 fingerprint: fingerprint.unwrap_or_else(|| command.fingerprint()),
                 seed,
             };
-            weigh(&projection, &command, stamp, leadership, parts)
+            weigh(&projection, &command, stamp, &retention, leadership, parts)
         };
         // The next command waits for this one either way: the order of stamps
         // stays that of the log. If leadership goes meanwhile, Raft refuses
@@ -259,7 +281,7 @@ impl Leader {
                 Response::Refused(rejection) => {
                     tracing::debug!(%rejection, "refused at apply, decided again");
                     pending.confirmed = false;
-                    return self.decide(pending).await;
+                    return self.take(pending).await;
                 }
                 // Void parts or another term: it left no trace.
                 Response::WrongTerm => ProposeError::NotLeader,
@@ -301,10 +323,11 @@ fn weigh(
     projection: &Projection,
     command: &Command,
     stamp: Stamp,
+    retention: &Retention,
     leadership: Leadership,
     parts: u128,
 ) -> Weighed {
-    match decide(projection, command, stamp) {
+    match decide_within(projection, command, stamp, retention) {
         Ok(Decision::Commit(change)) => {
             let term = leadership.term;
             match record::split_change(term, parts, &change, PROPOSAL_BYTES_MAX) {
@@ -320,7 +343,21 @@ fn weigh(
 
 /// Whether deciding it takes so long that other tasks would have to wait.
 fn is_long(command: &Command) -> bool {
-    matches!(command, Command::ImportHosts { rows, .. } if rows.len() > limits::ROWS_DECIDED_INLINE)
+    match command {
+        Command::ImportHosts { rows, .. } => rows.len() > limits::ROWS_DECIDED_INLINE,
+        Command::RollBack { .. } => true,
+        Command::AddHost(_)
+        | Command::UpdateHost { .. }
+        | Command::DeleteHost { .. }
+        | Command::CreateSnapshot { .. }
+        | Command::DeleteSnapshot { .. } => false,
+    }
+}
+
+/// Whether any change that is applied between decision and commit makes it
+/// another one: under load it would never be accepted.
+const fn must_not_be_overtaken(command: &Command) -> bool {
+    matches!(command, Command::RollBack { .. })
 }
 
 fn reply(pending: Pending, result: Result<Answer, ProposeError>) -> PartResult {

@@ -12,6 +12,7 @@ use crate::{
     accept,
     api::{
         cluster::ClusterApi,
+        history::HistoryApi,
         hosts::{HostsApi, HostsParts},
         peer::PeerApi,
         status::with_bound,
@@ -41,6 +42,7 @@ use crate::{
 use openraft::async_runtime::WatchReceiver as _;
 use proto::{
     cluster::cluster_service_server::ClusterServiceServer,
+    history::history_service_server::HistoryServiceServer,
     peer::peer_service_server::PeerServiceServer, v1::hosts_service_server::HostsServiceServer,
 };
 use raft_store::{
@@ -297,6 +299,7 @@ impl Node {
             Arc::clone(&seams.clock),
             clocks.clone(),
             seams.store.work,
+            config.retention,
         );
         let router = Arc::new(Router::new(
             config.id,
@@ -513,6 +516,8 @@ impl Apis {
         let peer = PeerServiceServer::new(self.peer)
             .max_decoding_message_size(limits::PEER_MESSAGE_BYTES_MAX)
             .max_encoding_message_size(limits::PEER_MESSAGE_BYTES_MAX);
+        let history = HistoryServiceServer::new(HistoryApi(self.hosts.clone()))
+            .max_decoding_message_size(limits::CLIENT_MESSAGE_BYTES_MAX);
         let hosts = HostsServiceServer::new(self.hosts)
             .max_decoding_message_size(limits::CLIENT_MESSAGE_BYTES_MAX);
         let Timing { ping, pong, .. } = Timing::default();
@@ -524,6 +529,7 @@ impl Apis {
             .add_service(health_service)
             .add_service(reflection)
             .add_service(hosts)
+            .add_service(history)
             .add_service(ClusterServiceServer::new(self.cluster))
             .add_service(peer)
             .serve_with_incoming_shutdown(

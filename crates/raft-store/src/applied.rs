@@ -15,7 +15,7 @@ use crate::record::PositionRow;
 /// [`Applied::digest`]; if they do not, they have diverged.
 #[derive(Debug, Clone, Default)]
 pub struct Applied {
-    /// Hosts and answered requests. Its revision lies behind `applied` when
+    /// Hosts, answered requests and named snapshots. Its revision lies behind `applied` when
     /// the last entries were blank, memberships, parts or refused.
     pub projection: Arc<Projection>,
     /// The last applied entry; `None` before the first one.
@@ -44,6 +44,7 @@ impl Applied {
             position: self.projection.position(),
             digest: self.projection.digest(),
             hosts: self.projection.len() as u64,
+            snapshots: self.projection.snapshots().count() as u64,
         }
     }
 }

@@ -1,41 +1,41 @@
 //! A projection from stored rows, checked against what they should add up to.
 
-use std::cell::RefCell;
+use bytes::Bytes;
+use hosts::{Digest, Projection, RestoreError, Row};
 
-use hosts::{Digest, Host, Projection, RequestRow, RestoreError};
+use crate::record::{
+    DecodeError, PositionRow, decode_host_row, decode_old_row, decode_request_row,
+    decode_snapshot_row, encode_host_row, encode_old_row, encode_request_row, encode_snapshot_row,
+};
+use crate::state::keys::RowKind;
 
-use crate::record::PositionRow;
-
-/// One row of a state or a snapshot.
-#[derive(Debug)]
-pub(crate) enum Row {
-    Host(Host),
-    Request(RequestRow),
+/// The bytes of a row.
+pub(crate) fn encode(row: &Row) -> Bytes {
+    match row {
+        Row::Host(host) => encode_host_row(host),
+        Row::Request(request) => encode_request_row(request),
+        Row::Snapshot(snapshot) => encode_snapshot_row(snapshot),
+        Row::Old(old) => encode_old_row(old),
+    }
 }
 
-/// The projection with these rows, hosts before requests.
+/// Reads a row of this kind.
+pub(crate) fn decode(kind: RowKind, bytes: &Bytes) -> Result<Row, DecodeError> {
+    Ok(match kind {
+        RowKind::Host => Row::Host(decode_host_row(bytes)?.into()),
+        RowKind::Request => Row::Request(decode_request_row(bytes)?.into()),
+        RowKind::Snapshot => Row::Snapshot(decode_snapshot_row(bytes)?.into()),
+        RowKind::Old => Row::Old(decode_old_row(bytes)?),
+    })
+}
+
+/// The projection with these rows, a snapshot before what it keeps.
 pub(crate) fn assemble(
     expected: &PositionRow,
     rows: impl Iterator<Item = Row>,
 ) -> Result<Projection, AssembleError> {
-    let rows = RefCell::new(Split {
-        rows,
-        first_request: None,
-        hosts: 0,
-        late_host: false,
-    });
-    let projection = Projection::restore(
-        expected.position,
-        std::iter::from_fn(|| rows.borrow_mut().next_host()),
-        std::iter::from_fn(|| rows.borrow_mut().next_request()),
-    )
-    .map_err(AssembleError::Rows)?;
-    let Split {
-        hosts, late_host, ..
-    } = rows.into_inner();
-    if late_host {
-        return Err(AssembleError::Order);
-    }
+    let projection = Projection::restore(expected.position, rows).map_err(AssembleError::Rows)?;
+    let hosts = projection.len() as u64;
     if hosts != expected.hosts {
         return Err(AssembleError::Count {
             hosts,
@@ -66,9 +66,6 @@ pub enum AssembleError {
         /// Hosts that should be there.
         expected: u64,
     },
-    /// A host stands among the requests.
-    #[error("a host stands after the first request")]
-    Order,
     /// They are not the rows that were stored.
     #[error("the rows add up to {found}, and should to {expected}")]
     Digest {
@@ -77,41 +74,4 @@ pub enum AssembleError {
         /// What was stored beside them.
         expected: Digest,
     },
-}
-
-/// Hands out hosts until the first request, and requests from there.
-struct Split<I> {
-    rows: I,
-    first_request: Option<RequestRow>,
-    hosts: u64,
-    late_host: bool,
-}
-
-impl<I: Iterator<Item = Row>> Split<I> {
-    fn next_host(&mut self) -> Option<Host> {
-        match self.rows.next()? {
-            Row::Host(host) => {
-                self.hosts += 1;
-                Some(host)
-            }
-            Row::Request(request) => {
-                self.first_request = Some(request);
-                None
-            }
-        }
-    }
-
-    fn next_request(&mut self) -> Option<RequestRow> {
-        let row = match self.first_request.take() {
-            Some(request) => Row::Request(request),
-            None => self.rows.next()?,
-        };
-        match row {
-            Row::Request(request) => Some(request),
-            Row::Host(_) => {
-                self.late_host = true;
-                None
-            }
-        }
-    }
 }

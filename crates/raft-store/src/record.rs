@@ -16,6 +16,7 @@ mod host;
 mod peer;
 mod proposal;
 mod row;
+mod snapshot;
 mod wire;
 
 pub use self::answer::{decode_answer, decode_rejection, encode_answer, encode_rejection};
@@ -39,8 +40,18 @@ pub use self::row::{
     decode_request_row, decode_snapshot_head, decode_snapshot_tail, encode_host_row,
     encode_position_row, encode_request_row, encode_snapshot_head, encode_snapshot_tail,
 };
+pub use self::snapshot::{
+    decode_old_row, decode_snapshot_row, encode_old_row, encode_snapshot_row,
+};
 pub use self::wire::DecodeError;
 
-/// The format of records written by this build. A record of a newer format is
-/// refused.
-pub const FORMAT: u32 = 1;
+/// The newest format of records that this build reads. A record of a newer one
+/// is refused. A record is written in the oldest format that can say it: what
+/// an older build could read, it can still.
+pub const FORMAT: u32 = 2;
+
+/// Everything but named snapshots.
+const FIRST: u32 = 1;
+
+/// With named snapshots.
+const SNAPSHOTS: u32 = 2;

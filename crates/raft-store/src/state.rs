@@ -1,5 +1,5 @@
-//! The state on disk: one row per host and request, and the position they
-//! belong to.
+//! The state on disk: one row per host, request, named snapshot and what that
+//! keeps, and the position they belong to.
 //!
 //! Everything here can be rebuilt from the snapshot and the log. Rows are
 //! written behind the acknowledgement, and flushed only with a snapshot, with

@@ -12,7 +12,7 @@ use std::io;
 use std::sync::Arc;
 
 use futures::{Stream, TryStreamExt as _};
-use hosts::{Change, HostId, Projection, Revision};
+use hosts::{Change, Projection, Revision, RowKey};
 use openraft::storage::{ApplyResponder, EntryResponder, RaftStateMachine};
 use openraft::{EntryPayload, OptionalSend, RaftSnapshotBuilder};
 use tokio::sync::watch;
@@ -42,7 +42,7 @@ pub struct StateMachine {
     /// and snapshot while they are pending.
     before_parts: Option<Arc<Applied>>,
     /// Rows that differ from what was given to the writer.
-    dirty: Dirty,
+    dirty: BTreeSet<RowKey>,
     storage: Storage,
 }
 
@@ -53,12 +53,6 @@ struct Storage {
     writer: Arc<StateWriter>,
     snapshots: Snapshots,
     work: Work,
-}
-
-#[derive(Debug, Default)]
-struct Dirty {
-    hosts: BTreeSet<HostId>,
-    requests: BTreeSet<Revision>,
 }
 
 impl StateMachine {
@@ -74,7 +68,7 @@ impl StateMachine {
             publish: watch::Sender::new(state),
             parts: Parts::default(),
             before_parts: None,
-            dirty: Dirty::default(),
+            dirty: BTreeSet::new(),
             storage: Storage {
                 log,
                 writer,
@@ -189,18 +183,9 @@ impl StateMachine {
     fn apply_change(&mut self, step: &mut Step, at: RaftLogId, change: &Change) -> Response {
         let revision = Revision::new(at.index);
         let projection = Arc::make_mut(&mut step.projection);
-        let oldest = projection.requests().next().map(|row| row.answer.revision);
         match projection.apply(revision, change) {
-            Ok(hosts::Applied {
-                answer,
-                touched,
-                evicted,
-            }) => {
-                self.dirty.hosts.extend(touched);
-                self.dirty.requests.insert(revision);
-                if evicted.is_some() {
-                    self.dirty.requests.extend(oldest);
-                }
+            Ok(hosts::Applied { answer, mut rows }) => {
+                self.dirty.append(&mut rows);
                 Response::Answered(answer)
             }
             Err(rejection) => Response::Refused(rejection),
@@ -217,10 +202,8 @@ impl StateMachine {
     }
 
     fn store(&mut self, state: &Arc<Applied>) -> io::Result<()> {
-        let Dirty { hosts, requests } = std::mem::take(&mut self.dirty);
-        self.storage
-            .writer
-            .store(Arc::clone(state), hosts, requests)?;
+        let rows = std::mem::take(&mut self.dirty);
+        self.storage.writer.store(Arc::clone(state), rows)?;
         Ok(())
     }
 
@@ -333,7 +316,7 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
         failpoint::SNAPSHOT_INSTALLED.pass()?;
         self.parts.clear();
         self.before_parts = None;
-        self.dirty = Dirty::default();
+        self.dirty.clear();
         writer.replace(Arc::clone(&state)).await?;
         self.publish.send_replace(state);
         Ok(())

@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 
 use arbitrary::{Arbitrary as _, Result, Unstructured};
 use hosts::{
-    Actor, Answer, Change, Command, Decision, HostId, Projection, Rejection, RequestId, Revision,
-    Stamp, Timestamp, decide,
+    Actor, Answer, Change, Command, Decision, HostId, Label, Projection, Rejection, RequestId,
+    Revision, Row, SnapshotId, Stamp, Timestamp, decide,
 };
 use raft_store::record::{
-    Proposal, decode_host_row, decode_proposal, decode_request_row, encode_host_row,
-    encode_proposal, encode_request_row, join_parts, split_change,
+    Proposal, decode_host_row, decode_old_row, decode_proposal, decode_request_row,
+    decode_snapshot_row, encode_host_row, encode_old_row, encode_proposal, encode_request_row,
+    encode_snapshot_row, join_parts, split_change,
 };
 
 use crate::hosts_file::rendered;
@@ -72,7 +73,7 @@ impl World {
     }
 
     fn command(&self, input: &mut Unstructured<'_>) -> Result<Command> {
-        Ok(match input.int_in_range(0..=7u8)? {
+        Ok(match input.int_in_range(0..=10u8)? {
             0..=2 => Command::AddHost(made::host(input)?),
             3..=4 => {
                 let id = self.id(input)?;
@@ -89,6 +90,16 @@ impl World {
                     expected: self.expected(input, id)?,
                 }
             }
+            6 => Command::CreateSnapshot {
+                name: Label::parse_optional("name", <&str>::arbitrary(input)?).unwrap_or_default(),
+                trigger: None,
+            },
+            7 => Command::RollBack {
+                to: self.snapshot(input)?,
+            },
+            8 => Command::DeleteSnapshot {
+                id: self.snapshot(input)?,
+            },
             _ => Command::ImportHosts {
                 rows: made::hosts(input)?,
                 mode: made::mode(input)?,
@@ -100,6 +111,14 @@ impl World {
         match self.ids.len() {
             0 => Ok(HostId::from_u128(0)),
             many => Ok(self.ids.get(input.choose_index(many)?).copied().unwrap()),
+        }
+    }
+
+    fn snapshot(&self, input: &mut Unstructured<'_>) -> Result<SnapshotId> {
+        let there: Vec<_> = self.leader.snapshots().map(|s| s.id).collect();
+        match there.len() {
+            0 => Ok(SnapshotId::from_u128(0)),
+            many => Ok(there.get(input.choose_index(many)?).copied().unwrap()),
         }
     }
 
@@ -195,7 +214,7 @@ impl World {
             Ok(applied) => {
                 assert!(self.leader.last_stamp() >= before.last_stamp());
                 assert_eq!(self.leader.revision(), at);
-                self.ids.extend(applied.touched);
+                self.ids.extend(applied.hosts());
                 Ok(applied.answer)
             }
             Err(rejection) => {
@@ -217,6 +236,17 @@ impl World {
             }
             assert!(host.version <= self.leader.revision());
         }
+        // What a snapshot shows keeps them, too.
+        for snapshot in self.leader.snapshots() {
+            let shown = self.leader.as_of_snapshot(snapshot.id).unwrap();
+            assert_eq!(usize::try_from(snapshot.hosts), Ok(shown.len()));
+            let names = shown.hosts().flat_map(|host| {
+                let own = host.names().map(|name| (host.address, name.clone()));
+                own.collect::<Vec<_>>()
+            });
+            let all: Vec<_> = names.collect();
+            assert_eq!(all.iter().collect::<BTreeSet<_>>().len(), all.len());
+        }
         let position = self.leader.position();
         assert!(position.rendered <= position.rendered_with_comments);
         assert!(position.rendered_with_comments <= position.revision);
@@ -224,17 +254,25 @@ impl World {
 
     /// What is stored of it makes the same projection again, and its file is one.
     fn survives_its_rows(&self) {
-        let hosts = self.leader.hosts().map(|host| {
-            let row = decode_host_row(&encode_host_row(host)).unwrap();
-            assert_eq!(row, **host);
-            row
+        let rows = self.leader.rows().map(|row| {
+            let read = match &row {
+                Row::Host(host) => {
+                    Row::Host(decode_host_row(&encode_host_row(host)).unwrap().into())
+                }
+                Row::Request(request) => {
+                    let bytes = encode_request_row(request);
+                    Row::Request(decode_request_row(&bytes).unwrap().into())
+                }
+                Row::Snapshot(snapshot) => {
+                    let bytes = encode_snapshot_row(snapshot);
+                    Row::Snapshot(decode_snapshot_row(&bytes).unwrap().into())
+                }
+                Row::Old(old) => Row::Old(decode_old_row(&encode_old_row(old)).unwrap()),
+            };
+            assert_eq!(read, row);
+            read
         });
-        let requests = self.leader.requests().map(|request| {
-            let row = decode_request_row(&encode_request_row(request)).unwrap();
-            assert_eq!(row, *request);
-            row
-        });
-        let again = Projection::restore(self.leader.position(), hosts, requests).unwrap();
+        let again = Projection::restore(self.leader.position(), rows).unwrap();
         assert_eq!(again, self.leader);
         assert_eq!(again.digest(), self.leader.digest());
         for comments in [false, true] {

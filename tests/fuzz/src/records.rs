@@ -6,10 +6,11 @@ use bytes::Bytes;
 use raft_store::raft::RaftPayload;
 use raft_store::record::{
     DecodeError, decode_answer, decode_command, decode_forward_outcome, decode_host_row,
-    decode_payload, decode_position_row, decode_proposal, decode_rejection, decode_request_row,
-    decode_snapshot_head, decode_snapshot_tail, encode_answer, encode_command,
-    encode_forward_outcome, encode_host_row, encode_payload, encode_position_row, encode_proposal,
-    encode_rejection, encode_request_row, encode_snapshot_head, encode_snapshot_tail,
+    decode_old_row, decode_payload, decode_position_row, decode_proposal, decode_rejection,
+    decode_request_row, decode_snapshot_head, decode_snapshot_row, decode_snapshot_tail,
+    encode_answer, encode_command, encode_forward_outcome, encode_host_row, encode_old_row,
+    encode_payload, encode_position_row, encode_proposal, encode_rejection, encode_request_row,
+    encode_snapshot_head, encode_snapshot_row, encode_snapshot_tail,
 };
 
 use crate::same::can_be_shown;
@@ -40,6 +41,8 @@ pub fn run(bytes: &[u8]) {
         10 => again(&record, decode_snapshot_tail, |tail| {
             encode_snapshot_tail(*tail)
         }),
+        11 => again(&record, decode_snapshot_row, encode_snapshot_row),
+        12 => again(&record, decode_old_row, encode_old_row),
         _ => {}
     }
 }

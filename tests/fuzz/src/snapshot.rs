@@ -90,6 +90,7 @@ fn forged(input: &mut Unstructured<'_>) -> Result<Forged> {
             position: hosts.position(),
             digest: hosts.digest(),
             hosts: hosts.len() as u64,
+            snapshots: 0,
         },
     };
     let mut may_be_good = how == 7;

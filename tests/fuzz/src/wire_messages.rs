@@ -2,10 +2,12 @@
 
 use std::fmt::Debug;
 
-use hosts::{Host, HostPatch, HostRef, NewHost, Revision};
+use hosts::{Host, HostPatch, HostRef, NewHost, Revision, Snapshot};
 use prost::Message;
-use proto::convert::{Get, ImportOptions, InvalidMessage, List, Search};
-use proto::v1;
+use proto::convert::{
+    CreateSnapshot, DiffSnapshot, Get, ImportOptions, InvalidMessage, List, RollBack, Search,
+};
+use proto::{history, v1};
 
 use crate::same::can_be_shown;
 
@@ -41,6 +43,10 @@ pub fn run(bytes: &[u8]) {
                 can_be_shown(&error);
             }
         }
+        8 => both_ways::<v1::Snapshot, Snapshot>(message, |snapshot| snapshot.into()),
+        9 => both_ways::<v1::RollbackToSnapshotRequest, RollBack>(message, |asked| (*asked).into()),
+        10 => drop(read::<v1::CreateSnapshotRequest, CreateSnapshot>(message)),
+        11 => drop(read::<history::DiffSnapshotRequest, DiffSnapshot>(message)),
         _ => {}
     }
 }

@@ -336,6 +336,9 @@ impl<'a> Check<'a> {
             Outcome::Added(host) | Outcome::Updated(host) => Effect::Host(Seen::from(&**host)),
             Outcome::Deleted(_) => Effect::Gone,
             Outcome::Imported(counts) => Effect::Imported(counts.clone()),
+            Outcome::SnapshotCreated(_) | Outcome::SnapshotDeleted(_) | Outcome::RolledBack(_) => {
+                Effect::OfSnapshots
+            }
         };
         if *effect != found {
             self.wrong(number, *revision, effect, &found);
@@ -407,7 +410,7 @@ impl<'a> Check<'a> {
     ) -> bool {
         let before = self.replay.at(revision - 1);
         let after = self.replay.at(*revision);
-        let one = |id| change.events.iter().all(|event| event.id() == id);
+        let one = |id| change.events.iter().all(|event| event.host() == Some(id));
         match (asked, &answer.outcome) {
             (Asked::Add { host, .. }, Outcome::Added(added)) => {
                 one(added.id)

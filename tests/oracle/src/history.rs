@@ -129,6 +129,8 @@ pub enum Effect {
     Gone,
     /// What became of the rows of an import.
     Imported(ImportCounts),
+    /// Something about named snapshots, which no operation here asks for.
+    OfSnapshots,
 }
 
 /// Why a change, or a read of one host, was rejected.

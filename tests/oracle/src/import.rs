@@ -135,7 +135,7 @@ impl Imported {
         change
             .events
             .iter()
-            .all(|event| meant.contains(&event.id()))
+            .all(|event| event.host().is_some_and(|id| meant.contains(&id)))
     }
 }
 

@@ -264,7 +264,7 @@ pub(super) async fn drain<M>(
 }
 
 /// Hands on every message of a stream, to its end.
-async fn each<M>(
+pub(super) async fn each<M>(
     answer: Response<Streaming<M>>,
     mut take: impl FnMut(M),
 ) -> Result<MetadataMap, Status> {
@@ -288,7 +288,7 @@ pub(super) fn malformed(what: &str) -> Failure {
     )
 }
 
-fn unreadable(fault: &InvalidMessage) -> Failure {
+pub(super) fn unreadable(fault: &InvalidMessage) -> Failure {
     malformed(&crate::exit::chain(fault))
 }
 

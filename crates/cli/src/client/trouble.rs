@@ -53,7 +53,7 @@ const DOMAIN: &str = "router-hosts";
 /// applied and answer a repeat as they answered it first. Any other refusal is
 /// that of the node at hand, or of a proxy before it. `REQUEST_KNOWN` is not
 /// among them: it says that an attempt was applied.
-const SETTLED: [&str; 11] = [
+const SETTLED: [&str; 13] = [
     "NOT_FOUND",
     "AMBIGUOUS",
     "DUPLICATE",
@@ -64,6 +64,8 @@ const SETTLED: [&str; 11] = [
     "IMPORT_CONFLICTS",
     "IMPORT_TOO_LARGE",
     "TOO_MANY_HOSTS",
+    "SNAPSHOT_NOT_FOUND",
+    "TOO_MANY_SNAPSHOTS",
     "CHANGE_TOO_LARGE",
 ];
 

@@ -83,6 +83,18 @@ pub(super) const ANSWERED: &[Row] = &[
         Exit::Failed,
         "delete hosts that are no longer needed",
     ),
+    row(
+        "SNAPSHOT_NOT_FOUND",
+        Exit::NotFound,
+        "see `router-hosts snapshot list`",
+    ),
+    row("SNAPSHOT_TAKEN", Exit::Conflict, RUN_AGAIN),
+    row(
+        "TOO_MANY_SNAPSHOTS",
+        Exit::Failed,
+        "delete some with `router-hosts snapshot delete`",
+    ),
+    row("OVERTAKEN", Exit::Conflict, RUN_AGAIN),
     row("ID_TAKEN", Exit::Conflict, RUN_AGAIN),
     row("MOVED", Exit::Conflict, RUN_AGAIN),
     row("REQUEST_KNOWN", Exit::Conflict, RUN_AGAIN),

@@ -1,7 +1,7 @@
 use super::reasons::{self as r, ANSWERED, Row};
 use super::*;
 use crate::args::vocabulary;
-use hosts::{Address, HostId, Hostname, Rejection, RequestId, Revision};
+use hosts::{Address, HostId, Hostname, Rejection, RequestId, Revision, SnapshotId};
 
 #[test]
 fn every_reason_has_its_exit_status() {
@@ -14,6 +14,10 @@ fn every_reason_has_its_exit_status() {
         ("IMPORT_TOO_LARGE", 2),
         ("CHANGE_TOO_LARGE", 2),
         ("TOO_MANY_HOSTS", 1),
+        ("SNAPSHOT_NOT_FOUND", 4),
+        ("SNAPSHOT_TAKEN", 3),
+        ("TOO_MANY_SNAPSHOTS", 1),
+        ("OVERTAKEN", 3),
         ("ID_TAKEN", 3),
         ("MOVED", 3),
         ("REQUEST_KNOWN", 3),
@@ -210,6 +214,7 @@ fn hints_name_commands_and_flags_that_exist() {
 fn every_rejection_of_the_core_has_a_row() {
     let id = HostId::from_u128(1);
     let revision = Revision::new(1);
+    let snapshot = SnapshotId::from_u128(1);
     let request = RequestId::parse("r").unwrap();
     let rejections = [
         Rejection::NotFound { id },
@@ -238,6 +243,13 @@ fn every_rejection_of_the_core_has_a_row() {
         Rejection::ChangeTooLarge {
             events: 2,
             limit: 1,
+        },
+        Rejection::SnapshotNotFound { id: snapshot },
+        Rejection::SnapshotTaken { id: snapshot },
+        Rejection::TooManySnapshots { limit: 1 },
+        Rejection::Overtaken {
+            base: revision,
+            current: revision,
         },
         Rejection::RevisionBehind {
             at: revision,

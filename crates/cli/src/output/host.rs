@@ -119,6 +119,12 @@ impl HostView {
     }
 }
 
+impl HostView {
+    pub(super) fn state(&self) -> &'static str {
+        state(self.disabled)
+    }
+}
+
 fn state(disabled: bool) -> &'static str {
     if disabled { "disabled" } else { "enabled" }
 }

@@ -17,4 +17,5 @@ mod import;
 mod node;
 mod pki;
 mod run;
+mod snapshots;
 mod tls;

@@ -1,6 +1,8 @@
 //! A server that answers as a node does: the rules are those of `hosts`, the
 //! log is a counter, and its mood says what goes wrong.
 
+mod snapshots;
+
 use crate::pki::Pair;
 use futures::stream::{self, BoxStream, StreamExt as _};
 use hosts::format::{Export, Place, parse};
@@ -12,6 +14,7 @@ use hosts::{
 use proto::cluster as pb;
 use proto::cluster::cluster_service_server::{ClusterService, ClusterServiceServer};
 use proto::convert::{Get, ImportOptions, List, Search, file_format, import_line};
+use proto::history::history_service_server::HistoryServiceServer;
 use proto::v1::hosts_service_server::{HostsService, HostsServiceServer};
 use proto::{metadata, v1};
 use std::collections::HashMap;
@@ -92,7 +95,7 @@ impl Node {
         let tls = ServerTlsConfig::new()
             .identity(Identity::from_pem(&own.cert, &own.key))
             .client_ca_root(Certificate::from_pem(ca));
-        let (hosts, cluster) = (service.clone(), service.clone());
+        let (hosts, cluster, history) = (service.clone(), service.clone(), service.clone());
         runtime.spawn(async move {
             let incoming = TcpIncoming::from(tokio::net::TcpListener::from_std(listener).unwrap());
             Server::builder()
@@ -100,6 +103,7 @@ impl Node {
                 .unwrap()
                 .add_service(HostsServiceServer::new(hosts))
                 .add_service(ClusterServiceServer::new(cluster))
+                .add_service(HistoryServiceServer::new(history))
                 .serve_with_incoming(incoming)
                 .await
         });
@@ -189,7 +193,7 @@ fn invalid(error: &impl ToString) -> Status {
 
 fn rejected(rejection: &Rejection) -> Status {
     let code = match rejection {
-        Rejection::NotFound { .. } => Code::NotFound,
+        Rejection::NotFound { .. } | Rejection::SnapshotNotFound { .. } => Code::NotFound,
         Rejection::Duplicate { .. } | Rejection::ImportConflicts { .. } => Code::AlreadyExists,
         Rejection::VersionMismatch { .. } => Code::Aborted,
         Rejection::RequestForgotten { .. } => Code::DeadlineExceeded,
@@ -583,6 +587,36 @@ impl HostsService for Service {
         _: Request<v1::CompactAggregatesRequest>,
     ) -> Result<Response<v1::CompactAggregatesResponse>, Status> {
         Err(Status::unimplemented("no client calls it"))
+    }
+
+    async fn create_snapshot(
+        &self,
+        request: Request<v1::CreateSnapshotRequest>,
+    ) -> Result<Response<v1::CreateSnapshotResponse>, Status> {
+        self.make_snapshot(request).await
+    }
+
+    type ListSnapshotsStream = BoxStream<'static, Result<v1::ListSnapshotsResponse, Status>>;
+
+    async fn list_snapshots(
+        &self,
+        request: Request<v1::ListSnapshotsRequest>,
+    ) -> Result<Response<Self::ListSnapshotsStream>, Status> {
+        self.snapshots(request).await
+    }
+
+    async fn rollback_to_snapshot(
+        &self,
+        request: Request<v1::RollbackToSnapshotRequest>,
+    ) -> Result<Response<v1::RollbackToSnapshotResponse>, Status> {
+        self.rollback(request).await
+    }
+
+    async fn delete_snapshot(
+        &self,
+        request: Request<v1::DeleteSnapshotRequest>,
+    ) -> Result<Response<v1::DeleteSnapshotResponse>, Status> {
+        self.drop_snapshot(request).await
     }
 
     async fn liveness(

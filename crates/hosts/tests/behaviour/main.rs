@@ -17,5 +17,7 @@ mod render;
 mod requests;
 mod restore;
 mod rules;
+mod snapshot_model;
+mod snapshots;
 mod target;
 mod world;

@@ -1,9 +1,8 @@
 //! Exactly once: a retry gets the first answer again.
 
 use hosts::limits::REQUESTS_MAX;
-use hosts::{Command, Decision, HostPatch, Projection, RequestId, Revision, decide};
+use hosts::{Command, Decision, HostPatch, Projection, RequestId, Revision, RowKey, decide};
 
-use crate::restore::parts;
 use crate::world::{World, delete, reason, row, update};
 
 #[test]
@@ -16,7 +15,7 @@ fn a_retry_gets_the_first_answer_again() {
     };
     let first = world.apply(&change).unwrap().answer;
     // Both the command and what it would come to now are beside the point.
-    let id = change.events[0].id();
+    let id = change.events[0].host().unwrap();
     world.run(&delete(id)).unwrap();
     let mut later = stamp.clone();
     later.seed = 99;
@@ -75,7 +74,9 @@ fn the_oldest_request_goes_when_the_table_is_full() {
     };
     for n in 2..=REQUESTS_MAX {
         let change = world.change(&flip(n % 2 == 1));
-        assert_eq!(world.apply(&change).unwrap().evicted, None);
+        let applied = world.apply(&change).unwrap();
+        let requests = |row: &&RowKey| matches!(row, RowKey::Request(_));
+        assert_eq!(applied.rows.iter().filter(requests).count(), 1);
     }
     assert_eq!(world.hosts.requests().count(), REQUESTS_MAX);
     for oldest in ["r1", "r2"] {
@@ -83,14 +84,13 @@ fn the_oldest_request_goes_when_the_table_is_full() {
         let change = world.change(&flip(!on));
         let stamp = &change.stamp;
         let request = RequestId::parse(oldest).unwrap();
-        assert!(world.hosts.answered(&stamp.by, &request).is_some());
-        let evicted = world.apply(&change).unwrap().evicted;
-        assert_eq!(evicted, Some((stamp.by.clone(), request.clone())));
+        let (_, answer) = world.hosts.answered(&stamp.by, &request).unwrap();
+        let evicted = RowKey::Request(answer.revision);
+        assert!(world.apply(&change).unwrap().rows.contains(&evicted));
         assert!(world.hosts.answered(&stamp.by, &request).is_none());
         assert_eq!(world.hosts.requests().count(), REQUESTS_MAX);
     }
-    let (position, hosts, requests) = parts(&world.hosts);
-    let again = Projection::restore(position, hosts, requests).unwrap();
+    let again = Projection::restore(world.hosts.position(), world.hosts.rows()).unwrap();
     assert_eq!(
         again.digest(),
         world.hosts.digest(),

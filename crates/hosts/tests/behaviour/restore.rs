@@ -1,23 +1,34 @@
 //! Taking a projection apart and putting it together again.
 
+use std::sync::Arc;
+
 use hosts::{
     Answer, Host, HostId, ImportCounts, Outcome, Position, Projection, RequestId, RequestRow,
-    RestoreError, Revision, Timestamp,
+    RestoreError, Revision, Row, Timestamp,
 };
 
 use crate::world::{World, aliases, delete, name};
 
 type Parts = (Position, Vec<Host>, Vec<RequestRow>);
 
-pub(crate) fn parts(projection: &Projection) -> Parts {
+fn parts(projection: &Projection) -> Parts {
     (
         projection.position(),
         projection
             .hosts()
             .map(|host| host.as_ref().clone())
             .collect(),
-        projection.requests().cloned().collect(),
+        projection
+            .requests()
+            .map(|row| RequestRow::clone(row))
+            .collect(),
     )
+}
+
+fn restored((position, hosts, requests): Parts) -> Result<Projection, RestoreError> {
+    let hosts = hosts.into_iter().map(|host| Row::Host(Arc::new(host)));
+    let requests = requests.into_iter().map(|row| Row::Request(Arc::new(row)));
+    Projection::restore(position, hosts.chain(requests))
 }
 
 fn world() -> World {
@@ -33,8 +44,7 @@ fn world() -> World {
 fn refused(harm: impl FnOnce(&mut Parts)) -> RestoreError {
     let mut harmed = parts(&world().hosts);
     harm(&mut harmed);
-    let (position, hosts, requests) = harmed;
-    Projection::restore(position, hosts, requests).unwrap_err()
+    restored(harmed).unwrap_err()
 }
 
 #[test]
@@ -43,7 +53,7 @@ fn the_parts_of_a_projection_make_it_again_in_any_order() {
     let (position, mut hosts, mut requests) = parts(&world.hosts);
     hosts.reverse();
     requests.reverse();
-    let again = Projection::restore(position, hosts, requests).unwrap();
+    let again = restored((position, hosts, requests)).unwrap();
     assert_eq!(again, world.hosts);
     assert_eq!(again.digest(), world.hosts.digest());
 }
@@ -52,13 +62,7 @@ fn the_parts_of_a_projection_make_it_again_in_any_order() {
 fn the_digest_sees_every_part() {
     let world = world();
     let mut digests = vec![world.hosts.digest(), Projection::new().digest()];
-    let mut digest_of = |(position, hosts, requests): Parts| {
-        digests.push(
-            Projection::restore(position, hosts, requests)
-                .unwrap()
-                .digest(),
-        );
-    };
+    let mut digest_of = |parts: Parts| digests.push(restored(parts).unwrap().digest());
     let change: [fn(&mut Parts); 9] = [
         |p| p.0.revision = Revision::new(9),
         |p| p.0.last_stamp = Timestamp::from_millis(u64::MAX),
@@ -150,7 +154,7 @@ fn a_table_holds_16384_requests_at_most() {
         ..Position::default()
     };
     let rows = |n: u64| {
-        (1..=n).map(|revision| RequestRow {
+        let row = |revision| RequestRow {
             by: "editor:alice".parse().unwrap(),
             request: RequestId::parse(&format!("r{revision}")).unwrap(),
             fingerprint: hosts::Fingerprint::from_bytes([0; 16]),
@@ -158,13 +162,11 @@ fn a_table_holds_16384_requests_at_most() {
                 revision: Revision::new(revision),
                 outcome: Outcome::Imported(ImportCounts::default()),
             },
-        })
+        };
+        (position, Vec::new(), (1..=n).map(row).collect())
     };
     for n in [16_383, 16_384] {
-        assert!(Projection::restore(position, [], rows(n)).is_ok());
+        assert!(restored(rows(n)).is_ok());
     }
-    assert_eq!(
-        Projection::restore(position, [], rows(16_385)),
-        Err(RestoreError::TooManyRequests)
-    );
+    assert_eq!(restored(rows(16_385)), Err(RestoreError::TooManyRequests));
 }

@@ -372,7 +372,7 @@ fn time_does_not_run_backwards() {
     let third = world.add("10.0.0.10 nas.lan");
     let fourth = world.apply(&early).unwrap();
     assert_eq!(world.hosts.last_stamp(), third.created);
-    let host = world.hosts.host(fourth.touched[0]).unwrap();
+    let host = world.hosts.host(fourth.hosts().next().unwrap()).unwrap();
     assert_eq!(host.updated, third.created);
 }
 

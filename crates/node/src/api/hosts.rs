@@ -19,11 +19,14 @@ use crate::{
 };
 use futures::{StreamExt as _, stream};
 use hosts::{
-    Actor, Answer, Command, HostId, HostPatch, HostRef, NewHost, Outcome, Revision, Target,
-    format::Export,
+    Actor, Answer, Command, HostId, HostPatch, HostRef, NewHost, Outcome, Revision, SnapshotId,
+    Target, format::Export,
 };
 use proto::{
-    convert::{Consistency, Get, InvalidMessage, List, Search, file_format},
+    convert::{
+        Consistency, CreateSnapshot, Get, InvalidMessage, List, ListSnapshots, RollBack, Search,
+        file_format,
+    },
     v1::{self, hosts_service_server::HostsService},
 };
 use raft_store::{Applied, disk::Work};
@@ -222,6 +225,7 @@ impl HostsService for HostsApi {
     type ExportHostsStream = Answers<v1::ExportHostsResponse>;
     type WatchHostsStream = Answers<v1::WatchHostsResponse>;
     type BulkAddHostsStream = Answers<v1::BulkAddHostsResponse>;
+    type ListSnapshotsStream = Answers<v1::ListSnapshotsResponse>;
 
     async fn add_host(
         &self,
@@ -417,6 +421,46 @@ impl HostsService for HostsApi {
         Ok(Response::new(v1::CompactAggregatesResponse::default()))
     }
 
+    async fn create_snapshot(
+        &self,
+        request: Request<v1::CreateSnapshotRequest>,
+    ) -> Result<Response<v1::CreateSnapshotResponse>, Status> {
+        let by = caller(&request, Need::Write)?;
+        let (metadata, _, message) = request.into_parts();
+        let asked: CreateSnapshot = parsed(message.try_into())?;
+        self.make_snapshot(&metadata, by, asked).await
+    }
+
+    async fn list_snapshots(
+        &self,
+        request: Request<v1::ListSnapshotsRequest>,
+    ) -> Result<Response<Self::ListSnapshotsStream>, Status> {
+        let by = caller(&request, Need::Read)?;
+        let (metadata, _, message) = request.into_parts();
+        let page: ListSnapshots = parsed(message.try_into())?;
+        self.snapshots(&metadata, by, page).await
+    }
+
+    async fn rollback_to_snapshot(
+        &self,
+        request: Request<v1::RollbackToSnapshotRequest>,
+    ) -> Result<Response<v1::RollbackToSnapshotResponse>, Status> {
+        let by = caller(&request, Need::Write)?;
+        let (metadata, _, message) = request.into_parts();
+        let asked: RollBack = parsed(message.try_into())?;
+        self.roll_back(&metadata, by, asked).await
+    }
+
+    async fn delete_snapshot(
+        &self,
+        request: Request<v1::DeleteSnapshotRequest>,
+    ) -> Result<Response<v1::DeleteSnapshotResponse>, Status> {
+        let by = caller(&request, Need::Write)?;
+        let (metadata, _, message) = request.into_parts();
+        let id: SnapshotId = parsed(message.try_into())?;
+        self.drop_snapshot(&metadata, by, id).await
+    }
+
     async fn liveness(
         &self,
         _: Request<v1::LivenessRequest>,
@@ -440,7 +484,7 @@ impl HostsService for HostsApi {
     }
 }
 
-fn parsed<T>(result: Result<T, InvalidMessage>) -> Result<T, Status> {
+pub(super) fn parsed<T>(result: Result<T, InvalidMessage>) -> Result<T, Status> {
     result.map_err(|error| status::invalid(&error))
 }
 

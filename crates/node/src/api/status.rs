@@ -126,6 +126,12 @@ pub fn not_found(id: hosts::HostId) -> Status {
     rejected(&Rejection::NotFound { id })
 }
 
+/// No snapshot has this id.
+#[must_use]
+pub fn no_snapshot(id: hosts::SnapshotId) -> Status {
+    rejected(&Rejection::SnapshotNotFound { id })
+}
+
 /// A name stands for no host.
 #[must_use]
 pub fn no_target(error: &NoTarget) -> Status {
@@ -140,15 +146,18 @@ pub fn no_target(error: &NoTarget) -> Status {
 #[must_use]
 pub fn rejected(rejection: &Rejection) -> Status {
     let code = match rejection {
-        Rejection::NotFound { .. } => Code::NotFound,
+        Rejection::NotFound { .. } | Rejection::SnapshotNotFound { .. } => Code::NotFound,
         Rejection::Duplicate { .. }
         | Rejection::IdTaken { .. }
+        | Rejection::SnapshotTaken { .. }
         | Rejection::ImportConflicts { .. } => Code::AlreadyExists,
         Rejection::VersionMismatch { .. }
         | Rejection::Moved { .. }
+        | Rejection::Overtaken { .. }
         | Rejection::RequestKnown { .. }
         | Rejection::RevisionBehind { .. } => Code::Aborted,
         Rejection::TooManyHosts { .. }
+        | Rejection::TooManySnapshots { .. }
         | Rejection::ImportTooLarge { .. }
         | Rejection::ChangeTooLarge { .. } => Code::ResourceExhausted,
         Rejection::RequestReused { .. } => Code::InvalidArgument,

@@ -5,9 +5,10 @@ use std::net::Ipv6Addr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use hosts::{Retention, limits::SNAPSHOTS_MAX};
 use raft_store::raft::{RaftTimings, openraft_config};
 
-use super::file::{File, RaftTable};
+use super::file::{File, RaftTable, SnapshotsTable};
 use super::{Config, ConfigError, InitialMember, LogConfig, shown};
 use crate::identity::ClusterId;
 use crate::telemetry;
@@ -26,6 +27,7 @@ impl Check<'_> {
             cluster,
             tls,
             hooks: hook_tables,
+            snapshots,
             raft,
             log,
         } = file;
@@ -64,6 +66,7 @@ impl Check<'_> {
                 ca: self.place(tls.ca),
             },
             raft: self.raft(raft, cluster)?,
+            retention: self.retention(snapshots)?,
             log: self.log(log)?,
         })
     }
@@ -124,6 +127,21 @@ impl Check<'_> {
             Ok(_) => Ok(timings),
             Err(cause) => Err(self.invalid("raft.election_timeout", cause.to_string())),
         }
+    }
+
+    fn retention(&self, snapshots: SnapshotsTable) -> Result<Retention, ConfigError> {
+        let SnapshotsTable { max_count, max_age } = snapshots;
+        if !(1..=SNAPSHOTS_MAX).contains(&max_count) {
+            let bounds = format!("must be 1 to {SNAPSHOTS_MAX}");
+            return Err(self.invalid("snapshots.max_count", bounds));
+        }
+        if !(SNAPSHOT_AGE_MIN..=SNAPSHOT_AGE_MAX).contains(&max_age) {
+            return Err(self.invalid("snapshots.max_age", "must be 1min to 3650days".into()));
+        }
+        Ok(Retention {
+            snapshots_max: max_count,
+            snapshot_age_max: max_age,
+        })
     }
 
     fn log(&self, log: LogConfig) -> Result<LogConfig, ConfigError> {
@@ -194,3 +212,9 @@ pub(super) const DEFAULT_LISTEN: &str = "[::]:50051";
 
 /// A Raft group of more voters than this only gets slower.
 const MEMBERS_MAX: usize = 9;
+
+/// Shorter than this is a typing error: a snapshot would be gone before it is needed.
+const SNAPSHOT_AGE_MIN: Duration = Duration::from_secs(60);
+
+/// Ten years: as good as for ever.
+const SNAPSHOT_AGE_MAX: Duration = Duration::from_secs(3650 * 24 * 60 * 60);

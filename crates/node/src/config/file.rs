@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use hosts::Retention;
 use raft_store::raft::RaftTimings;
 use serde::Deserialize;
 
@@ -19,6 +20,8 @@ pub(super) struct File {
     pub(super) tls: TlsTable,
     #[serde(default)]
     pub(super) hooks: HooksTable,
+    #[serde(default)]
+    pub(super) snapshots: SnapshotsTable,
     #[serde(default)]
     pub(super) raft: RaftTable,
     #[serde(default)]
@@ -57,6 +60,27 @@ pub(super) struct TlsTable {
     pub(super) cert: PathBuf,
     pub(super) key: PathBuf,
     pub(super) ca: PathBuf,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct SnapshotsTable {
+    pub(super) max_count: usize,
+    #[serde(with = "humantime_serde")]
+    pub(super) max_age: Duration,
+}
+
+impl Default for SnapshotsTable {
+    fn default() -> Self {
+        let Retention {
+            snapshots_max,
+            snapshot_age_max,
+        } = Retention::default();
+        Self {
+            max_count: snapshots_max,
+            max_age: snapshot_age_max,
+        }
+    }
 }
 
 #[derive(Deserialize)]

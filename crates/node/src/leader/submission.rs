@@ -257,7 +257,11 @@ fn kib(command: &Command) -> u32 {
             let comment = comment.iter().flatten().map(|text| text.as_str().len());
             aliases.chain(tags).chain(comment).sum()
         }
-        Command::DeleteHost { .. } => 0,
+        Command::DeleteHost { .. }
+        | Command::CreateSnapshot { .. }
+        | Command::DeleteSnapshot { .. } => 0,
+        // Nobody knows before it is decided.
+        Command::RollBack { .. } => raft_store::limits::CHANGE_BYTES_MAX,
     };
     let kib = u32::try_from(bytes / 1024).unwrap_or(u32::MAX);
     kib.saturating_add(1).min(LARGE_ROOM_KIB)

@@ -18,6 +18,7 @@ mod quorum;
 mod reads;
 mod records;
 mod roles;
+mod snapshots;
 mod starts;
 mod stops;
 mod support;

@@ -4,6 +4,9 @@ use crate::support::{As, Cluster, add, chunks, reason, update};
 use hosts::Role;
 use proto::{
     cluster::{StatusRequest, WaitPublishedRequest, cluster_service_client::ClusterServiceClient},
+    history::{
+        DiffSnapshotRequest, ShowSnapshotRequest, history_service_client::HistoryServiceClient,
+    },
     peer::{Envelope, ForwardRequest, WaitPublishedPeer, peer_service_client::PeerServiceClient},
     v1::{self, hosts_service_client::HostsServiceClient},
 };
@@ -11,17 +14,31 @@ use std::collections::BTreeMap;
 use tonic::{Code, Response, Status};
 
 /// What a role may call, beside what everyone may.
-const READS: [&str; 8] = [
+const READS: [&str; 11] = [
     "get",
     "list",
     "search",
     "watch",
     "export",
+    "list_snapshots",
+    "show_snapshot",
+    "diff_snapshot",
     "health",
     "status",
     "wait_published",
 ];
-const WRITES: [&str; 6] = ["add", "update", "delete", "import", "bulk add", "compact"];
+const WRITES: [&str; 10] = [
+    "add",
+    "update",
+    "delete",
+    "import",
+    "bulk add",
+    "compact",
+    "create_snapshot",
+    "rollback",
+    "try_rollback",
+    "delete_snapshot",
+];
 const PEERS: [&str; 10] = [
     "peer append",
     "peer vote",
@@ -73,6 +90,7 @@ async fn call_all(cluster: &Cluster, who: As) -> BTreeMap<&'static str, Result<(
     let channel = cluster.channel(1, who);
     let mut hosts = HostsServiceClient::new(channel.clone());
     let mut ops = ClusterServiceClient::new(channel.clone());
+    let mut history = HistoryServiceClient::new(channel.clone());
     let mut peer = PeerServiceClient::new(channel);
     let nobody = "01JD8Q0000000000000000000A";
     let get = v1::GetHostRequest {
@@ -86,6 +104,21 @@ async fn call_all(cluster: &Cluster, who: As) -> BTreeMap<&'static str, Result<(
     let delete = v1::DeleteHostRequest {
         id: nobody.into(),
         ..Default::default()
+    };
+    let rollback = |dry_run| v1::RollbackToSnapshotRequest {
+        snapshot_id: nobody.into(),
+        dry_run: Some(dry_run),
+    };
+    let show = ShowSnapshotRequest {
+        snapshot_id: nobody.into(),
+        ..Default::default()
+    };
+    let diff = DiffSnapshotRequest {
+        from: nobody.into(),
+        ..Default::default()
+    };
+    let drop_snapshot = v1::DeleteSnapshotRequest {
+        snapshot_id: nobody.into(),
     };
     let import = futures::stream::iter(chunks(b"", "skip"));
     let (no_watch, no_rows) = (futures::stream::empty(), futures::stream::empty());
@@ -111,6 +144,36 @@ async fn call_all(cluster: &Cluster, who: As) -> BTreeMap<&'static str, Result<(
             "export",
             done(hosts.export_hosts(v1::ExportHostsRequest::default()).await),
         ),
+        (
+            "create_snapshot",
+            done(
+                hosts
+                    .create_snapshot(v1::CreateSnapshotRequest::default())
+                    .await,
+            ),
+        ),
+        (
+            "list_snapshots",
+            done(
+                hosts
+                    .list_snapshots(v1::ListSnapshotsRequest::default())
+                    .await,
+            ),
+        ),
+        (
+            "rollback",
+            done(hosts.rollback_to_snapshot(rollback(false)).await),
+        ),
+        (
+            "try_rollback",
+            done(hosts.rollback_to_snapshot(rollback(true)).await),
+        ),
+        (
+            "delete_snapshot",
+            done(hosts.delete_snapshot(drop_snapshot).await),
+        ),
+        ("show_snapshot", done(history.show_snapshot(show).await)),
+        ("diff_snapshot", done(history.diff_snapshot(diff).await)),
         (
             "liveness",
             done(hosts.liveness(v1::LivenessRequest {}).await),

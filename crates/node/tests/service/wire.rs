@@ -8,6 +8,7 @@ mod health;
 mod lists;
 mod message;
 mod records;
+mod snapshots;
 mod watch;
 
 use crate::support::{Bytes, Cluster, EDITOR};

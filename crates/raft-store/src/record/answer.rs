@@ -6,19 +6,31 @@ use std::sync::Arc;
 use bytes::Bytes;
 use hosts::{Answer, Holder, ImportConflict, Outcome, Rejection, Revision};
 
-use super::FORMAT;
 use super::change::{CountsShape, counts_from, counts_shape, request_from};
 use super::host::{
     HostShape, address_bytes, address_from, host_from, host_id_bytes, host_id_from, host_shape,
     hostname_from,
 };
+use super::snapshot::{
+    MadeShape, RolledBackShape, made_from, made_shape, rolled_back_from, rolled_back_shape,
+    snapshot_id_bytes, snapshot_id_from,
+};
 use super::wire::{DecodeError, Flaw, encoded, required, versioned};
+use super::{FIRST, SNAPSHOTS};
 use crate::limits::COMMAND_BYTES_MAX;
 
 /// The bytes of an answer between peers.
 pub fn encode_answer(answer: &Answer) -> Bytes {
     encoded(&AnswerRecord {
-        format: FORMAT,
+        format: match answer.outcome {
+            Outcome::Added(_)
+            | Outcome::Updated(_)
+            | Outcome::Deleted(_)
+            | Outcome::Imported(_) => FIRST,
+            Outcome::SnapshotCreated(_) | Outcome::SnapshotDeleted(_) | Outcome::RolledBack(_) => {
+                SNAPSHOTS
+            }
+        },
         answer: Some(answer_shape(answer)),
     })
 }
@@ -35,7 +47,13 @@ pub fn decode_answer(bytes: &Bytes) -> Result<Answer, DecodeError> {
 /// The bytes of a rejection between peers.
 pub fn encode_rejection(rejection: &Rejection) -> Bytes {
     encoded(&RejectionRecord {
-        format: FORMAT,
+        format: match rejection {
+            Rejection::SnapshotNotFound { .. }
+            | Rejection::SnapshotTaken { .. }
+            | Rejection::TooManySnapshots { .. }
+            | Rejection::Overtaken { .. } => SNAPSHOTS,
+            _ => FIRST,
+        },
         rejection: Some(rejection_shape(rejection)),
     })
 }
@@ -65,7 +83,7 @@ struct AnswerRecord {
 pub(crate) struct AnswerShape {
     #[prost(uint64, tag = "1")]
     revision: u64,
-    #[prost(oneof = "OutcomeShape", tags = "2, 3, 4, 5")]
+    #[prost(oneof = "OutcomeShape", tags = "2, 3, 4, 5, 16, 17, 18")]
     outcome: Option<OutcomeShape>,
 }
 
@@ -79,6 +97,12 @@ enum OutcomeShape {
     Deleted(Bytes),
     #[prost(message, tag = "5")]
     Imported(CountsShape),
+    #[prost(message, tag = "16")]
+    SnapshotCreated(MadeShape),
+    #[prost(bytes = "bytes", tag = "17")]
+    SnapshotDeleted(Bytes),
+    #[prost(message, tag = "18")]
+    RolledBack(RolledBackShape),
 }
 
 pub(crate) fn answer_shape(Answer { revision, outcome }: &Answer) -> AnswerShape {
@@ -89,6 +113,9 @@ pub(crate) fn answer_shape(Answer { revision, outcome }: &Answer) -> AnswerShape
             Outcome::Updated(host) => OutcomeShape::Updated(host_shape(host)),
             Outcome::Deleted(id) => OutcomeShape::Deleted(host_id_bytes(*id)),
             Outcome::Imported(counts) => OutcomeShape::Imported(counts_shape(counts)),
+            Outcome::SnapshotCreated(made) => OutcomeShape::SnapshotCreated(made_shape(made)),
+            Outcome::SnapshotDeleted(id) => OutcomeShape::SnapshotDeleted(snapshot_id_bytes(*id)),
+            Outcome::RolledBack(counts) => OutcomeShape::RolledBack(rolled_back_shape(counts)),
         }),
     }
 }
@@ -106,6 +133,15 @@ pub(crate) fn answer_from(AnswerShape { revision, outcome }: AnswerShape) -> Res
             OutcomeShape::Updated(shape) => Outcome::Updated(host("updated", shape)?),
             OutcomeShape::Deleted(id) => Outcome::Deleted(host_id_from("deleted", &id)?),
             OutcomeShape::Imported(counts) => Outcome::Imported(counts_from(counts)),
+            OutcomeShape::SnapshotCreated(made) => Outcome::SnapshotCreated(
+                made_from(&made).map_err(|flaw| flaw.within("snapshot_created"))?,
+            ),
+            OutcomeShape::SnapshotDeleted(id) => {
+                Outcome::SnapshotDeleted(snapshot_id_from("snapshot_deleted", &id)?)
+            }
+            OutcomeShape::RolledBack(counts) => Outcome::RolledBack(
+                rolled_back_from(&counts).map_err(|flaw| flaw.within("rolled_back"))?,
+            ),
         },
     })
 }
@@ -116,7 +152,7 @@ struct RejectionRecord {
     format: u32,
     #[prost(
         oneof = "RejectionShape",
-        tags = "2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14"
+        tags = "2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 24, 25, 26, 27"
     )]
     rejection: Option<RejectionShape>,
 }
@@ -149,6 +185,14 @@ enum RejectionShape {
     RevisionBehind(BehindShape),
     #[prost(string, tag = "14")]
     RequestForgotten(String),
+    #[prost(bytes = "bytes", tag = "24")]
+    SnapshotNotFound(Bytes),
+    #[prost(bytes = "bytes", tag = "25")]
+    SnapshotTaken(Bytes),
+    #[prost(uint64, tag = "26")]
+    TooManySnapshots(u64),
+    #[prost(message, tag = "27")]
+    Overtaken(OvertakenShape),
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -216,6 +260,14 @@ struct BehindShape {
     current: u64,
 }
 
+#[derive(Clone, Copy, PartialEq, prost::Message)]
+struct OvertakenShape {
+    #[prost(uint64, tag = "1")]
+    base: u64,
+    #[prost(uint64, tag = "2")]
+    current: u64,
+}
+
 fn rejection_shape(rejection: &Rejection) -> RejectionShape {
     match rejection {
         Rejection::NotFound { id } => RejectionShape::NotFound(host_id_bytes(*id)),
@@ -265,6 +317,15 @@ fn rejection_shape(rejection: &Rejection) -> RejectionShape {
         }),
         Rejection::RevisionBehind { at, current } => RejectionShape::RevisionBehind(BehindShape {
             at: at.get(),
+            current: current.get(),
+        }),
+        Rejection::SnapshotNotFound { id } => {
+            RejectionShape::SnapshotNotFound(snapshot_id_bytes(*id))
+        }
+        Rejection::SnapshotTaken { id } => RejectionShape::SnapshotTaken(snapshot_id_bytes(*id)),
+        Rejection::TooManySnapshots { limit } => RejectionShape::TooManySnapshots(wide(*limit)),
+        Rejection::Overtaken { base, current } => RejectionShape::Overtaken(OvertakenShape {
+            base: base.get(),
             current: current.get(),
         }),
     }
@@ -331,6 +392,19 @@ fn rejection_from(shape: RejectionShape) -> Result<Rejection, Flaw> {
         },
         RejectionShape::RevisionBehind(BehindShape { at, current }) => Rejection::RevisionBehind {
             at: Revision::new(at),
+            current: Revision::new(current),
+        },
+        RejectionShape::SnapshotNotFound(id) => Rejection::SnapshotNotFound {
+            id: snapshot_id_from("snapshot_not_found", &id)?,
+        },
+        RejectionShape::SnapshotTaken(id) => Rejection::SnapshotTaken {
+            id: snapshot_id_from("snapshot_taken", &id)?,
+        },
+        RejectionShape::TooManySnapshots(limit) => Rejection::TooManySnapshots {
+            limit: narrow("limit", limit)?,
+        },
+        RejectionShape::Overtaken(OvertakenShape { base, current }) => Rejection::Overtaken {
+            base: Revision::new(base),
             current: Revision::new(current),
         },
     })

@@ -13,7 +13,13 @@ use super::host::{
     comment_text, facts_from, facts_shape, host_from, host_id_bytes, host_id_from, host_shape,
     hostname_from, tag_texts, tags_from,
 };
+use super::snapshot::{
+    DropShape, NamedShape, RollbackShape, RolledBackShape, drop_from, drop_shape, named_from,
+    named_shape, rollback_from, rollback_shape, rolled_back_from, rolled_back_shape,
+    snapshot_id_bytes, snapshot_id_from,
+};
 use super::wire::{Flaw, array, id, id_bytes, required};
+use super::{FIRST, SNAPSHOTS};
 
 /// Facts that take effect together.
 #[derive(Clone, PartialEq, prost::Message)]
@@ -26,6 +32,22 @@ pub(crate) struct ChangeShape {
     expected: Vec<ExpectedShape>,
     #[prost(message, repeated, tag = "4")]
     events: Vec<EventShape>,
+}
+
+/// The oldest format that can say a change.
+pub(crate) fn change_format(change: &Change) -> u32 {
+    let told = match change.reply {
+        Reply::Added(_) | Reply::Updated(_) | Reply::Deleted(_) | Reply::Imported(_) => FIRST,
+        Reply::SnapshotCreated(_) | Reply::SnapshotDeleted(_) | Reply::RolledBack(_) => SNAPSHOTS,
+    };
+    let of_event = |event: &Event| match event {
+        Event::HostRestored { .. }
+        | Event::SnapshotCreated { .. }
+        | Event::SnapshotDeleted { .. }
+        | Event::RolledBack { .. } => SNAPSHOTS,
+        _ => FIRST,
+    };
+    change.events.iter().map(of_event).fold(told, u32::max)
 }
 
 pub(crate) fn change_shape(change: &Change) -> ChangeShape {
@@ -151,7 +173,7 @@ pub(crate) fn fingerprint_from(field: &str, bytes: &[u8]) -> Result<Fingerprint,
 
 #[derive(Clone, PartialEq, prost::Message)]
 struct ReplyShape {
-    #[prost(oneof = "ReplyKind", tags = "1, 2, 3, 4")]
+    #[prost(oneof = "ReplyKind", tags = "1, 2, 3, 4, 16, 17, 18")]
     kind: Option<ReplyKind>,
 }
 
@@ -165,6 +187,12 @@ enum ReplyKind {
     Deleted(Bytes),
     #[prost(message, tag = "4")]
     Imported(CountsShape),
+    #[prost(bytes = "bytes", tag = "16")]
+    SnapshotCreated(Bytes),
+    #[prost(bytes = "bytes", tag = "17")]
+    SnapshotDeleted(Bytes),
+    #[prost(message, tag = "18")]
+    RolledBack(RolledBackShape),
 }
 
 fn reply_shape(reply: &Reply) -> ReplyShape {
@@ -173,6 +201,9 @@ fn reply_shape(reply: &Reply) -> ReplyShape {
         Reply::Updated(id) => ReplyKind::Updated(host_id_bytes(*id)),
         Reply::Deleted(id) => ReplyKind::Deleted(host_id_bytes(*id)),
         Reply::Imported(counts) => ReplyKind::Imported(counts_shape(counts)),
+        Reply::SnapshotCreated(id) => ReplyKind::SnapshotCreated(snapshot_id_bytes(*id)),
+        Reply::SnapshotDeleted(id) => ReplyKind::SnapshotDeleted(snapshot_id_bytes(*id)),
+        Reply::RolledBack(counts) => ReplyKind::RolledBack(rolled_back_shape(counts)),
     };
     ReplyShape { kind: Some(kind) }
 }
@@ -183,6 +214,15 @@ fn reply_from(ReplyShape { kind }: ReplyShape) -> Result<Reply, Flaw> {
         ReplyKind::Updated(id) => Reply::Updated(host_id_from("updated", &id)?),
         ReplyKind::Deleted(id) => Reply::Deleted(host_id_from("deleted", &id)?),
         ReplyKind::Imported(counts) => Reply::Imported(counts_from(counts)),
+        ReplyKind::SnapshotCreated(id) => {
+            Reply::SnapshotCreated(snapshot_id_from("snapshot_created", &id)?)
+        }
+        ReplyKind::SnapshotDeleted(id) => {
+            Reply::SnapshotDeleted(snapshot_id_from("snapshot_deleted", &id)?)
+        }
+        ReplyKind::RolledBack(counts) => {
+            Reply::RolledBack(rolled_back_from(&counts).map_err(|flaw| flaw.within("rolled_back"))?)
+        }
     })
 }
 
@@ -261,9 +301,13 @@ fn expected_from(ExpectedShape { id, version }: &ExpectedShape) -> Result<Expect
 
 #[derive(Clone, PartialEq, prost::Message)]
 struct EventShape {
+    /// The host; empty in an event that is about none.
     #[prost(bytes = "bytes", tag = "1")]
     id: Bytes,
-    #[prost(oneof = "EventKind", tags = "2, 3, 4, 5, 6, 7, 8, 9, 10")]
+    #[prost(
+        oneof = "EventKind",
+        tags = "2, 3, 4, 5, 6, 7, 8, 9, 10, 16, 17, 18, 19"
+    )]
     kind: Option<EventKind>,
 }
 
@@ -287,6 +331,14 @@ enum EventKind {
     Disabled(Nothing),
     #[prost(message, tag = "10")]
     Deleted(Deletion),
+    #[prost(message, tag = "16")]
+    Restored(HostShape),
+    #[prost(message, tag = "17")]
+    SnapshotCreated(NamedShape),
+    #[prost(message, tag = "18")]
+    SnapshotDeleted(DropShape),
+    #[prost(message, tag = "19")]
+    RolledBack(RollbackShape),
 }
 
 #[derive(Clone, Copy, PartialEq, prost::Message)]
@@ -374,16 +426,51 @@ fn event_shape(event: &Event) -> EventShape {
             },
             old: Some(host_shape(old)),
         }),
+        Event::HostRestored { host } => EventKind::Restored(host_shape(host)),
+        Event::SnapshotCreated { id, name, trigger } => {
+            EventKind::SnapshotCreated(named_shape(*id, name.as_ref(), trigger))
+        }
+        Event::SnapshotDeleted { id, reason } => {
+            EventKind::SnapshotDeleted(drop_shape(*id, *reason))
+        }
+        Event::RolledBack { to, base } => EventKind::RolledBack(rollback_shape(*to, *base)),
     };
     EventShape {
-        id: host_id_bytes(event.id()),
+        id: event.host().map(host_id_bytes).unwrap_or_default(),
         kind: Some(kind),
     }
 }
 
 fn event_from(EventShape { id, kind }: EventShape) -> Result<Event, Flaw> {
+    let kind = match required("kind", kind)? {
+        EventKind::SnapshotCreated(shape) => {
+            let named = named_from(&shape).map_err(|flaw| flaw.within("snapshot_created"));
+            let (id, name, trigger) = named?;
+            return Ok(Event::SnapshotCreated { id, name, trigger });
+        }
+        EventKind::SnapshotDeleted(shape) => {
+            let dropped = drop_from(&shape).map_err(|flaw| flaw.within("snapshot_deleted"));
+            let (id, reason) = dropped?;
+            return Ok(Event::SnapshotDeleted { id, reason });
+        }
+        EventKind::RolledBack(shape) => {
+            let back = rollback_from(&shape).map_err(|flaw| flaw.within("rolled_back"));
+            let (to, base) = back?;
+            return Ok(Event::RolledBack { to, base });
+        }
+        EventKind::Restored(shape) => {
+            let host = host_from(shape).map_err(|flaw| flaw.within("restored"))?;
+            let host = Arc::new(host);
+            return Ok(Event::HostRestored { host });
+        }
+        about_a_host => about_a_host,
+    };
     let id = host_id_from("id", &id)?;
-    Ok(match required("kind", kind)? {
+    Ok(match kind {
+        EventKind::SnapshotCreated(_)
+        | EventKind::SnapshotDeleted(_)
+        | EventKind::RolledBack(_)
+        | EventKind::Restored(_) => return Err(Flaw::missing("kind")), // read above
         EventKind::Created(facts) => {
             let NewHost {
                 address,

@@ -3,16 +3,26 @@
 use bytes::Bytes;
 use hosts::{Command, ConflictMode, Revision};
 
-use super::FORMAT;
 use super::host::{
     FactsShape, PatchShape, facts_from, facts_shape, host_id_bytes, host_id_from, patch_from,
     patch_shape,
 };
+use super::snapshot::{label_from, label_text, snapshot_id_bytes, snapshot_id_from};
 use super::wire::{DecodeError, Flaw, encoded, required, versioned};
+use super::{FIRST, SNAPSHOTS};
 use crate::limits::COMMAND_BYTES_MAX;
 
 /// The bytes of a command between peers.
 pub fn encode_command(command: &Command) -> Bytes {
+    let format = match command {
+        Command::AddHost(_)
+        | Command::UpdateHost { .. }
+        | Command::DeleteHost { .. }
+        | Command::ImportHosts { .. } => FIRST,
+        Command::CreateSnapshot { .. }
+        | Command::DeleteSnapshot { .. }
+        | Command::RollBack { .. } => SNAPSHOTS,
+    };
     let kind = match command {
         Command::AddHost(host) => Kind::Add(facts_shape(host)),
         Command::UpdateHost {
@@ -36,9 +46,15 @@ pub fn encode_command(command: &Command) -> Bytes {
             },
             rows: rows.iter().map(facts_shape).collect(),
         }),
+        Command::CreateSnapshot { name, trigger } => Kind::CreateSnapshot(LabelsShape {
+            name: label_text(name.as_ref()),
+            trigger: label_text(trigger.as_ref()),
+        }),
+        Command::DeleteSnapshot { id } => Kind::DeleteSnapshot(snapshot_id_bytes(*id)),
+        Command::RollBack { to } => Kind::RollBack(snapshot_id_bytes(*to)),
     };
     encoded(&CommandShape {
-        format: FORMAT,
+        format,
         kind: Some(kind),
     })
 }
@@ -86,6 +102,16 @@ fn command_from(kind: Kind) -> Result<Command, Flaw> {
                 }
             },
         },
+        Kind::CreateSnapshot(LabelsShape { name, trigger }) => Command::CreateSnapshot {
+            name: label_from("name", name.as_deref())?,
+            trigger: label_from("trigger", trigger.as_deref())?,
+        },
+        Kind::DeleteSnapshot(id) => Command::DeleteSnapshot {
+            id: snapshot_id_from("delete_snapshot", &id)?,
+        },
+        Kind::RollBack(to) => Command::RollBack {
+            to: snapshot_id_from("roll_back", &to)?,
+        },
     })
 }
 
@@ -97,7 +123,7 @@ const STRICT: u32 = 3;
 struct CommandShape {
     #[prost(uint32, tag = "1")]
     format: u32,
-    #[prost(oneof = "Kind", tags = "2, 3, 4, 5")]
+    #[prost(oneof = "Kind", tags = "2, 3, 4, 5, 16, 17, 18")]
     kind: Option<Kind>,
 }
 
@@ -111,6 +137,20 @@ enum Kind {
     Delete(DeleteShape),
     #[prost(message, tag = "5")]
     Import(ImportShape),
+    #[prost(message, tag = "16")]
+    CreateSnapshot(LabelsShape),
+    #[prost(bytes = "bytes", tag = "17")]
+    DeleteSnapshot(Bytes),
+    #[prost(bytes = "bytes", tag = "18")]
+    RollBack(Bytes),
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct LabelsShape {
+    #[prost(string, optional, tag = "1")]
+    name: Option<String>,
+    #[prost(string, optional, tag = "2")]
+    trigger: Option<String>,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]

@@ -11,7 +11,7 @@ use openraft::EntryPayload;
 use openraft::vote::RaftLeaderId;
 
 use super::wire::{DecodeError, Flaw, bounded, required, versioned};
-use super::{FORMAT, proposal};
+use super::{FIRST, proposal};
 use crate::limits::{ENTRY_BYTES_MAX, MEMBERS_MAX};
 use crate::raft::StoredMembership;
 use crate::raft::{
@@ -25,7 +25,7 @@ pub fn encode_payload(payload: &RaftPayload) -> Bytes {
         EntryPayload::Normal(proposal) => proposal.bytes().clone(),
         EntryPayload::Membership(membership) => {
             let shape = MembershipRecord {
-                format: FORMAT,
+                format: FIRST,
                 membership: Some(membership_shape(membership)),
             };
             let mut bytes = vec![MEMBERSHIP];

@@ -8,8 +8,8 @@ use bytes::Bytes;
 use hosts::Change;
 use sha2::{Digest as _, Sha256};
 
-use super::FORMAT;
-use super::change::{ChangeShape, change_from, change_shape};
+use super::FIRST;
+use super::change::{ChangeShape, change_format, change_from, change_shape};
 use super::wire::{DecodeError, Flaw, array, bounded, encoded, id, id_bytes, required, versioned};
 use crate::limits::{CHANGE_BYTES_MAX, ENTRY_BYTES_MAX, PARTS_SPAN_MAX};
 
@@ -60,8 +60,12 @@ impl Proposal {
 
 /// The bytes of the entry that proposes this.
 pub fn encode_proposal(proposal: &Proposal) -> Bytes {
+    let format = match proposal {
+        Proposal::Change { term: _, change } => change_format(change),
+        Proposal::Part { .. } | Proposal::Commit { .. } => FIRST,
+    };
     let shape = ProposalShape {
-        format: FORMAT,
+        format,
         term: proposal.term(),
         body: Some(match proposal {
             Proposal::Change { term: _, change } => Body::Change(change_shape(change)),
@@ -145,7 +149,7 @@ pub fn split_change(
     max: usize,
 ) -> Result<Vec<Proposal>, ChangeTooLong> {
     let shape = ChangeRecord {
-        format: FORMAT,
+        format: change_format(change),
         change: Some(change_shape(change)),
     };
     let len = prost::Message::encoded_len(&shape);

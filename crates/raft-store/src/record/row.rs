@@ -4,7 +4,6 @@
 use bytes::Bytes;
 use hosts::{Digest, Host, Position, RequestRow, Revision, Timestamp};
 
-use super::FORMAT;
 use super::answer::{AnswerShape, answer_from, answer_shape};
 use super::change::{actor_from, fingerprint_bytes, fingerprint_from, request_from};
 use super::entry::{
@@ -13,6 +12,7 @@ use super::entry::{
 };
 use super::host::{HostShape, host_from, host_shape};
 use super::wire::{DecodeError, Flaw, array, encoded, id, id_bytes, message, required, versioned};
+use super::{FIRST, SNAPSHOTS};
 use crate::limits::{FRAME_BYTES_MAX, ROW_BYTES_MAX};
 use crate::raft::{RaftLogId, StoredMembership};
 
@@ -29,6 +29,18 @@ pub struct PositionRow {
     pub digest: Digest,
     /// How many hosts there are.
     pub hosts: u64,
+    /// How many named snapshots there are.
+    pub snapshots: u64,
+}
+
+impl PositionRow {
+    /// The oldest format that can say it, with the rows beside it.
+    const fn format(&self) -> u32 {
+        match self.snapshots {
+            0 => FIRST,
+            _ => SNAPSHOTS,
+        }
+    }
 }
 
 /// What a snapshot begins with.
@@ -102,7 +114,7 @@ pub fn decode_request_row(bytes: &Bytes) -> Result<RequestRow, DecodeError> {
 /// The bytes of the position.
 pub fn encode_position_row(row: &PositionRow) -> Bytes {
     encoded(&PositionRecord {
-        format: FORMAT,
+        format: row.format(),
         position: Some(position_shape(row)),
     })
 }
@@ -122,7 +134,7 @@ pub fn decode_position_row(bytes: &Bytes) -> Result<PositionRow, DecodeError> {
 /// The bytes of the head of a snapshot.
 pub fn encode_snapshot_head(head: &SnapshotHead) -> Bytes {
     encoded(&HeadRecord {
-        format: FORMAT,
+        format: head.position.format(),
         cluster: id_bytes(head.cluster),
         position: Some(position_shape(&head.position)),
     })
@@ -213,6 +225,8 @@ struct PositionShape {
     digest: Bytes,
     #[prost(uint64, tag = "8")]
     hosts: u64,
+    #[prost(uint64, tag = "9")]
+    snapshots: u64,
 }
 
 fn position_shape(row: &PositionRow) -> PositionShape {
@@ -228,6 +242,7 @@ fn position_shape(row: &PositionRow) -> PositionShape {
             },
         digest,
         hosts,
+        snapshots,
     } = row;
     PositionShape {
         applied: applied.as_ref().map(log_id_shape),
@@ -238,6 +253,7 @@ fn position_shape(row: &PositionRow) -> PositionShape {
         last_stamp: last_stamp.as_millis(),
         digest: Bytes::copy_from_slice(digest.as_bytes()),
         hosts: *hosts,
+        snapshots: *snapshots,
     }
 }
 
@@ -251,6 +267,7 @@ fn position_from(
         last_stamp,
         digest,
         hosts,
+        snapshots,
     }: PositionShape,
 ) -> Result<PositionRow, Flaw> {
     Ok(PositionRow {
@@ -266,5 +283,6 @@ fn position_from(
         },
         digest: array("digest", &digest).map(Digest::from_bytes)?,
         hosts,
+        snapshots,
     })
 }

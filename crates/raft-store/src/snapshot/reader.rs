@@ -4,15 +4,15 @@ use std::path::Path;
 use std::sync::Arc;
 
 use bytes::{Buf as _, Bytes};
+use hosts::Row;
 
 use super::SnapshotError;
 use super::frame::{self, HEADER, Kind, MAGIC};
 use crate::applied::Applied;
-use crate::assemble::{self, Row};
+use crate::assemble;
 use crate::disk::DiskFile;
 use crate::record::{
-    DecodeError, PositionRow, SnapshotHead, decode_host_row, decode_request_row,
-    decode_snapshot_head, decode_snapshot_tail,
+    DecodeError, PositionRow, SnapshotHead, decode_snapshot_head, decode_snapshot_tail,
 };
 use crate::state::keys::RowKind;
 
@@ -132,10 +132,7 @@ impl<'a> Reader<'a> {
         let Some((kind, bytes)) = self.raw_row()? else {
             return Ok(None);
         };
-        let row = match kind {
-            RowKind::Host => decode_host_row(&bytes).map(Row::Host),
-            RowKind::Request => decode_request_row(&bytes).map(Row::Request),
-        };
+        let row = assemble::decode(kind, &bytes);
         row.map(Some).map_err(|cause| self.unreadable(cause))
     }
 

@@ -2,16 +2,12 @@
 
 use std::io;
 
-use hosts::Projection;
-
 use super::frame::{Kind, MAGIC, framed};
 use crate::applied::Applied;
+use crate::assemble::encode;
 use crate::disk::DiskFile;
 use crate::limits::FRAME_BYTES_MAX;
-use crate::record::{
-    SnapshotHead, SnapshotTail, encode_host_row, encode_request_row, encode_snapshot_head,
-    encode_snapshot_tail,
-};
+use crate::record::{SnapshotHead, SnapshotTail, encode_snapshot_head, encode_snapshot_tail};
 use crate::state::keys::RowKind;
 
 /// Writes the snapshot of `state` to the new file and flushes it; gives its
@@ -23,12 +19,8 @@ pub(super) fn write(file: &mut dyn DiskFile, cluster: u128, state: &Applied) -> 
         cluster,
         position: state.position_row(),
     })?;
-    let projection: &Projection = &state.projection;
-    for host in projection.hosts() {
-        writer.row(RowKind::Host, &encode_host_row(host))?;
-    }
-    for request in projection.requests() {
-        writer.row(RowKind::Request, &encode_request_row(request))?;
+    for row in state.projection.rows() {
+        writer.row(RowKind::of(&row), &encode(&row))?;
     }
     writer.finish()
 }

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use hosts::Row;
 
 use super::{RowIter, StateError, StateStore, keys, rows};
 use crate::applied::Applied;
-use crate::assemble::{AssembleError, Row, assemble};
-use crate::record::{DecodeError, decode_host_row, decode_position_row, decode_request_row};
+use crate::assemble::{AssembleError, assemble, decode};
+use crate::record::{DecodeError, decode_position_row};
 use crate::state::keys::RowKind;
 
 /// The state in `store`; none if nothing was ever written to it.
@@ -51,8 +52,7 @@ fn next_row(all: &mut RowIter<'_>) -> Result<Option<Row>, LoadStateError> {
         return Ok(None);
     };
     let row = match RowKind::of_key(&key) {
-        Some(RowKind::Host) => decode_host_row(&content).map(Row::Host),
-        Some(RowKind::Request) => decode_request_row(&content).map(Row::Request),
+        Some(kind) => decode(kind, &content),
         None if key == keys::APPLYING => return Err(LoadStateError::HalfApplied),
         None => return Err(LoadStateError::Key { key: name(&key) }),
     };
@@ -60,11 +60,7 @@ fn next_row(all: &mut RowIter<'_>) -> Result<Option<Row>, LoadStateError> {
         key: name(&key),
         cause,
     })?;
-    let own = match &row {
-        Row::Host(host) => keys::host(host.id),
-        Row::Request(request) => keys::request(request.answer.revision),
-    };
-    if key != own {
+    if key != keys::of(row.key()) {
         return Err(LoadStateError::Key { key: name(&key) });
     }
     Ok(Some(row))

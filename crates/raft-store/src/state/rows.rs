@@ -2,11 +2,12 @@
 //! end first.
 
 use bytes::{BufMut as _, Bytes, BytesMut};
-use hosts::{HostId, Projection, Revision};
+use hosts::{Projection, Row, RowKey};
 
 use super::{Write, keys};
 use crate::applied::Applied;
-use crate::record::{encode_host_row, encode_position_row, encode_request_row};
+use crate::assemble::encode;
+use crate::record::encode_position_row;
 
 /// A value with its checksum before it.
 fn sealed(content: &[u8]) -> Bytes {
@@ -23,23 +24,19 @@ pub(super) fn unsealed(value: &Bytes) -> Option<Bytes> {
     (crc32c::crc32c(&content) == u32::from_le_bytes(crc)).then_some(content)
 }
 
-/// The row of a host, or its absence.
-pub(super) fn host(projection: &Projection, id: HostId) -> Write {
+/// The value of a row in a projection, or its absence.
+pub(super) fn looked_up(projection: &Projection, key: RowKey) -> Write {
     Write {
-        key: keys::host(id),
-        value: projection
-            .host(id)
-            .map(|host| sealed(&encode_host_row(host))),
+        key: keys::of(key),
+        value: projection.row(key).map(|row| sealed(&encode(&row))),
     }
 }
 
-/// The row of the request answered at a revision, or its absence.
-pub(super) fn request(projection: &Projection, revision: Revision) -> Write {
+/// A row.
+pub(super) fn row(row: &Row) -> Write {
     Write {
-        key: keys::request(revision),
-        value: projection
-            .request_at(revision)
-            .map(|row| sealed(&encode_request_row(row))),
+        key: keys::of(row.key()),
+        value: Some(sealed(&encode(row))),
     }
 }
 

@@ -19,7 +19,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
 use futures::channel::oneshot;
-use hosts::{HostId, Revision};
+use hosts::RowKey;
 use tokio::sync::watch;
 
 use super::generations::panic_text;
@@ -79,8 +79,7 @@ struct Queue {
 #[derive(Debug, Default)]
 struct Rows {
     to: Option<Arc<Applied>>,
-    hosts: BTreeSet<HostId>,
-    requests: BTreeSet<Revision>,
+    keys: BTreeSet<RowKey>,
 }
 
 impl StateWriter {
@@ -132,13 +131,11 @@ impl StateWriter {
     pub(crate) fn store(
         &self,
         to: Arc<Applied>,
-        hosts: BTreeSet<HostId>,
-        requests: BTreeSet<Revision>,
+        mut rows: BTreeSet<RowKey>,
     ) -> Result<(), StateFault> {
         self.queue(|queue| {
             queue.rows.to = Some(to);
-            queue.rows.hosts.extend(hosts);
-            queue.rows.requests.extend(requests);
+            queue.rows.keys.append(&mut rows);
         })
     }
 
@@ -147,10 +144,7 @@ impl StateWriter {
         let mut taken = self.shared.taken.subscribe();
         loop {
             self.shared.check()?;
-            let waiting = {
-                let rows = &self.shared.queue().rows;
-                rows.hosts.len() + rows.requests.len()
-            };
+            let waiting = self.shared.queue().rows.keys.len();
             if waiting < PENDING_ROWS_MAX || taken.changed().await.is_err() {
                 return Ok(());
             }
@@ -327,11 +321,10 @@ impl Queue {
 
     /// Whether somebody waits, or more rows than should wait do.
     fn is_urgent(&self) -> bool {
-        let rows = self.rows.hosts.len() + self.rows.requests.len();
         self.stop
             || self.replace.is_some()
             || !self.waiting.is_empty()
-            || rows >= PENDING_ROWS_MAX / 2
+            || self.rows.keys.len() >= PENDING_ROWS_MAX / 2
     }
 
     /// Everything that is queued; the wish to stop stays.
@@ -383,16 +376,13 @@ impl Worker {
             let pass = failpoint::STATE_WRITE.pass();
             pass.map_err(|cause| self.generations.behind(cause))?;
             let projection = &to.projection;
-            let hosts = rows.hosts.iter().map(|id| rows::host(projection, *id));
-            let requests = rows
-                .requests
-                .iter()
-                .map(|at| rows::request(projection, *at));
+            let changed = rows.keys.iter();
+            let changed = changed.map(|key| rows::looked_up(projection, *key));
             let store = self
                 .store
                 .as_mut()
                 .expect("a worker that failed is not used again");
-            self.unflushed += write(store.as_mut(), &to, hosts.chain(requests))?;
+            self.unflushed += write(store.as_mut(), &to, changed)?;
             let pass = failpoint::STATE_WRITTEN.pass();
             pass.map_err(|cause| self.generations.behind(cause))?;
         }
@@ -423,14 +413,8 @@ pub(super) fn new_generation(
     state: &Applied,
 ) -> Result<(u64, Box<dyn StateStore>), StateError> {
     let (number, mut store) = generations.begin()?;
-    let projection = &state.projection;
-    let hosts = projection
-        .hosts()
-        .map(|host| rows::host(projection, host.id));
-    let requests = projection
-        .requests()
-        .map(|row| rows::request(projection, row.answer.revision));
-    write(store.as_mut(), state, hosts.chain(requests))?;
+    let all = state.projection.rows().map(|row| rows::row(&row));
+    write(store.as_mut(), state, all)?;
     store.sync()?;
     Ok((number, store))
 }

@@ -6,7 +6,8 @@ use raft_store::raft::RaftLogId;
 use crate::driver::{Machine, Node};
 use crate::history::{History, import};
 
-/// The entries of the life; parts, a refused change and two terms included.
+/// The entries of the life; parts, a refused change, named snapshots and two
+/// terms included.
 fn history() -> History {
     let mut history = History::new();
     for number in 0..6 {
@@ -20,6 +21,7 @@ fn history() -> History {
     history.change(late);
     history.term = 2;
     history.blank();
+    history.snapshots(1000);
     for number in 300..306 {
         history.add(number);
     }

@@ -12,10 +12,11 @@ use std::{env, fs};
 
 use bytes::Bytes;
 use hosts::{
-    Address, Aliases, Answer, Change, Command, Comment, ConflictMode, DeleteReason, Digest, Event,
-    Expected, Fingerprint, Holder, Host, HostId, HostPatch, Hostname, ImportConflict, ImportCounts,
-    LeftOut, NewHost, Outcome, Position, Rejection, Reply, RequestId, RequestRow, Revision, Stamp,
-    Tag, Tags, Timestamp,
+    Address, Aliases, Answer, Change, Command, Comment, ConflictMode, DeleteReason, Digest,
+    DropReason, Event, Expected, Fingerprint, Holder, Host, HostId, HostPatch, Hostname,
+    ImportConflict, ImportCounts, Label, LeftOut, NewHost, OldRow, Outcome, Position, Rejection,
+    Reply, RequestId, RequestRow, Revision, RollbackCounts, RowKey, Snapshot, SnapshotId,
+    SnapshotMade, Stamp, Tag, Tags, Timestamp,
 };
 use openraft::EntryPayload;
 use openraft::raft::TransferLeaderError;
@@ -210,6 +211,7 @@ fn position() -> PositionRow {
         },
         digest: Digest::from_bytes([9; 32]),
         hosts: 1,
+        snapshots: 0,
     }
 }
 
@@ -286,6 +288,44 @@ fn proposals_and_payloads_keep_their_bytes() {
             record::decode_proposal,
         );
     }
+    // The second format: with named snapshots.
+    let named = Proposal::Change {
+        term: 3,
+        change: Change {
+            events: snapshot_events(),
+            ..change()
+        },
+    };
+    frozen(
+        "proposal_snapshots",
+        &named,
+        record::encode_proposal,
+        record::decode_proposal,
+    );
+    for (name, reply) in [
+        (
+            "reply_snapshot_created",
+            Reply::SnapshotCreated(snapshot(1)),
+        ),
+        (
+            "reply_snapshot_deleted",
+            Reply::SnapshotDeleted(snapshot(1)),
+        ),
+        ("reply_rolled_back", Reply::RolledBack(rollback_counts())),
+    ] {
+        let change = Change {
+            reply,
+            events: Vec::new(),
+            ..change()
+        };
+        let proposal = Proposal::Change { term: 1, change };
+        frozen(
+            name,
+            &proposal,
+            record::encode_proposal,
+            record::decode_proposal,
+        );
+    }
     let [_, (_, part), _] = &proposals;
     let joint = RaftMembership::new(
         vec![[1].into(), [1, 2].into()],
@@ -310,6 +350,54 @@ fn proposals_and_payloads_keep_their_bytes() {
             record::encode_payload,
             record::decode_payload,
         );
+    }
+}
+
+fn snapshot(bits: u128) -> SnapshotId {
+    SnapshotId::from_u128(bits)
+}
+
+fn label(text: &str) -> Label {
+    Label::parse("name", text).unwrap()
+}
+
+fn snapshot_events() -> Vec<Event> {
+    vec![
+        Event::SnapshotDeleted {
+            id: snapshot(1),
+            reason: DropReason::Requested,
+        },
+        Event::SnapshotDeleted {
+            id: snapshot(2),
+            reason: DropReason::Retired,
+        },
+        Event::SnapshotCreated {
+            id: snapshot(3),
+            name: Some(label("before the move")),
+            trigger: label("manual"),
+        },
+        Event::SnapshotCreated {
+            id: snapshot(4),
+            name: None,
+            trigger: label("pre-rollback"),
+        },
+        Event::RolledBack {
+            to: snapshot(5),
+            base: Revision::new(40),
+        },
+        Event::HostRestored {
+            host: Arc::new(a_host()),
+        },
+    ]
+}
+
+fn rollback_counts() -> RollbackCounts {
+    RollbackCounts {
+        backup: Some(snapshot(6)),
+        hosts: 10,
+        created: 3,
+        updated: 2,
+        deleted: 1,
     }
 }
 
@@ -363,6 +451,25 @@ fn commands_answers_and_rejections_keep_their_bytes() {
         ("command_import_skip", import(ConflictMode::Skip)),
         ("command_import_replace", import(ConflictMode::Replace)),
         ("command_import_strict", import(ConflictMode::Strict)),
+        (
+            "command_create_snapshot",
+            Command::CreateSnapshot {
+                name: Some(label("before the move")),
+                trigger: Some(label("cron")),
+            },
+        ),
+        (
+            "command_create_snapshot_unnamed",
+            Command::CreateSnapshot {
+                name: None,
+                trigger: None,
+            },
+        ),
+        (
+            "command_delete_snapshot",
+            Command::DeleteSnapshot { id: snapshot(7) },
+        ),
+        ("command_roll_back", Command::RollBack { to: snapshot(7) }),
     ] {
         frozen(
             name,
@@ -379,6 +486,26 @@ fn commands_answers_and_rejections_keep_their_bytes() {
         (
             "answer_imported_left_out",
             Outcome::Imported(counts_with_left_out()),
+        ),
+        (
+            "answer_snapshot_created",
+            Outcome::SnapshotCreated(SnapshotMade {
+                id: snapshot(7),
+                created: Timestamp::from_millis(1_795_197_600_000),
+                hosts: 10,
+            }),
+        ),
+        (
+            "answer_snapshot_deleted",
+            Outcome::SnapshotDeleted(snapshot(7)),
+        ),
+        ("answer_rolled_back", Outcome::RolledBack(rollback_counts())),
+        (
+            "answer_rolled_back_nothing",
+            Outcome::RolledBack(RollbackCounts {
+                backup: None,
+                ..rollback_counts()
+            }),
         ),
     ] {
         let answer = Answer {
@@ -447,6 +574,13 @@ fn rejections() -> Vec<Rejection> {
         Rejection::ChangeTooLarge {
             events: 2_000_000,
             limit: 1_000_000,
+        },
+        Rejection::SnapshotNotFound { id: snapshot(7) },
+        Rejection::SnapshotTaken { id: snapshot(7) },
+        Rejection::TooManySnapshots { limit: 1000 },
+        Rejection::Overtaken {
+            base: Revision::new(40),
+            current: Revision::new(41),
         },
         Rejection::RevisionBehind {
             at: Revision::new(3),
@@ -630,6 +764,41 @@ fn rows_keep_their_bytes() {
         record::encode_snapshot_head,
         record::decode_snapshot_head,
     );
+    // The second format.
+    let named = PositionRow {
+        snapshots: 2,
+        ..position()
+    };
+    frozen(
+        "row_position_snapshots",
+        &named,
+        record::encode_position_row,
+        record::decode_position_row,
+    );
+    let a_snapshot = Snapshot {
+        id: snapshot(7),
+        name: Some(label("before the move")),
+        trigger: label("manual"),
+        created: Timestamp::from_millis(1_795_197_600_000),
+        by: "editor:bob".parse().unwrap(),
+        revision: Revision::new(42),
+        hosts: 10,
+    };
+    frozen(
+        "row_snapshot",
+        &a_snapshot,
+        record::encode_snapshot_row,
+        record::decode_snapshot_row,
+    );
+    let host = a_host();
+    for (name, old) in [("row_old", Some(host.clone())), ("row_old_absent", None)] {
+        let row = OldRow {
+            snapshot: Revision::new(42),
+            id: host.id,
+            host: old.map(Arc::new),
+        };
+        frozen(name, &row, record::encode_old_row, record::decode_old_row);
+    }
     let tail = record::SnapshotTail { rows: 2, crc: 77 };
     frozen(
         "snapshot_tail",
@@ -665,6 +834,37 @@ fn files_and_keys_keep_their_bytes() {
         ]
     );
 
+    // Named snapshots have rows of their own, in files of the second format.
+    let machine = Machine::default();
+    let mut history = History::new();
+    for number in 0..4 {
+        history.add(number);
+    }
+    history.snapshots(1000);
+    let mut node = machine.open().unwrap();
+    node.vote(1).unwrap();
+    node.run(&history.entries).unwrap();
+    let snapshot = node.snapshot().unwrap().snapshot;
+    frozen_bytes(
+        "file_snapshot_named",
+        &snapshot.read_at(0, usize::MAX).unwrap(),
+    );
+    node.close();
+    machine.states.edit(&machine.state_path(), |rows| {
+        keys = rows.keys().cloned().collect()
+    });
+    keys.retain(|key| matches!(key[0], b's' | b'u'));
+    let rows = history.model.rows().filter_map(|row| match row.key() {
+        RowKey::Snapshot(at) => Some([&b"s/"[..], &at.get().to_be_bytes()].concat()),
+        RowKey::Old(at, id) => {
+            let (at, id) = (at.get().to_be_bytes(), id.as_u128().to_be_bytes());
+            Some([&b"u/"[..], &at, &id].concat())
+        }
+        RowKey::Host(_) | RowKey::Request(_) => None,
+    });
+    assert_eq!(keys, rows.collect::<Vec<_>>());
+    assert!(keys.len() > 4);
+
     let identity = Machine::room("IDENTITY");
     let identity = raft_store::disk::read_to_end(&machine.disk, &identity, 4096).unwrap();
     frozen_bytes("file_identity", &identity.into());
@@ -672,7 +872,7 @@ fn files_and_keys_keep_their_bytes() {
 
 #[test]
 fn a_newer_format_is_refused_by_name() {
-    // Field 1, the format, as a varint: 2 instead of 1.
+    // Field 1, the format, as a varint: 3 instead of 1.
     for (name, decode) in [
         (
             "proposal_change",
@@ -700,10 +900,10 @@ fn a_newer_format_is_refused_by_name() {
         let mut bytes = fs::read(path(name)).unwrap();
         let format = bytes.iter().position(|byte| *byte == 0x08).unwrap() + 1;
         assert_eq!(bytes[format], 1, "{name}");
-        bytes[format] = 2;
+        bytes[format] = 3;
         let error = decode(&bytes.into()).unwrap_err();
         assert!(
-            matches!(error, DecodeError::Newer { found: 2, .. }),
+            matches!(error, DecodeError::Newer { found: 3, .. }),
             "{name}: {error:?}"
         );
         assert!(error.to_string().contains("upgrade this node"), "{error}");

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use hosts::{
-    Address, Change, Command, Decision, Digest, Hostname, NewHost, Projection, RequestId, Revision,
-    Stamp, Timestamp,
+    Address, Change, Command, Decision, Digest, Hostname, Label, NewHost, Projection, RequestId,
+    Revision, Stamp, Timestamp,
 };
 use openraft::EntryPayload;
 use raft_store::raft::{EncodedProposal, Member, RaftEntry, RaftLogId, RaftMembership};
@@ -83,6 +83,38 @@ impl History {
             term: self.term,
             change,
         })
+    }
+
+    /// An entry with what `command` comes to, asked for by request `number`.
+    pub(crate) fn command(&mut self, command: &Command, number: u32) -> RaftLogId {
+        let change = decided(&self.model, command, number);
+        self.change(change)
+    }
+
+    /// Snapshots of all kinds: with old records and without, deleted ones, and
+    /// one that the hosts are rolled back to in parts. Takes seven request
+    /// numbers from `number` on; there are hosts.
+    pub(crate) fn snapshots(&mut self, number: u32) {
+        let create = Command::CreateSnapshot {
+            name: Label::parse_optional("name", "x").unwrap(),
+            trigger: None,
+        };
+        let newest = |model: &Projection| model.snapshots().last().unwrap().id;
+        let delete = |model: &Projection| Command::DeleteHost {
+            id: model.hosts().next().unwrap().id,
+            expected: None,
+        };
+        self.command(&create, number);
+        let target = newest(&self.model);
+        self.command(&delete(&self.model), number + 1);
+        self.command(&create, number + 2);
+        self.command(&delete(&self.model), number + 3);
+        self.command(&Command::AddHost(host(number)), number + 4);
+        let back = decided(&self.model, &Command::RollBack { to: target }, number + 5);
+        self.change_in_parts(number.into(), &back, 200);
+        let middle = self.model.snapshots().nth_back(1).unwrap().id;
+        self.command(&Command::DeleteSnapshot { id: middle }, number + 6);
+        assert!(self.model.snapshot_rows() > 0);
     }
 
     /// The entries of a change in parts of at most `max` bytes; the model

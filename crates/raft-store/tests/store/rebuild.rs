@@ -10,7 +10,11 @@ use raft_store::state::StateStores as _;
 use crate::driver::{Machine, Node, open};
 use crate::history::History;
 
-/// A closed node with a snapshot in the middle of its log.
+/// Where the snapshot of [`closed`] reaches.
+const SNAPSHOT: u64 = 23;
+
+/// A closed node with a snapshot in the middle of its log, and named ones
+/// before and after it.
 fn closed() -> (Machine, History) {
     let machine = Machine::default();
     let history = live(machine.open().unwrap());
@@ -19,9 +23,11 @@ fn closed() -> (Machine, History) {
 
 fn live(mut node: Node) -> History {
     let mut history = History::new();
-    for number in 0..20 {
+    for number in 0..13 {
         history.add(number);
     }
+    history.snapshots(1000);
+    let first = history.entries.len();
     node.vote(1).unwrap();
     node.run(&history.entries).unwrap();
     let snapshot = node.snapshot().unwrap();
@@ -29,7 +35,8 @@ fn live(mut node: Node) -> History {
     for number in 20..30 {
         history.add(number);
     }
-    node.run(&history.entries[21..]).unwrap();
+    history.snapshots(2000);
+    node.run(&history.entries[first..]).unwrap();
     node.close();
     history
 }
@@ -58,12 +65,12 @@ fn a_whole_state_is_used_as_it_is() {
 
 #[test]
 fn any_damaged_missing_or_foreign_row_is_noticed_and_the_state_rebuilt() {
-    let (pristine, _) = closed();
+    let (pristine, history) = closed();
     let mut keys = Vec::new();
     pristine.states.edit(&pristine.state_path(), |rows| {
         keys = rows.keys().cloned().collect()
     });
-    assert_eq!(keys.len(), 1 + 30 + 30);
+    assert_eq!(keys.len(), 1 + history.model.rows().count());
     for key in &keys {
         for damage in 0..3 {
             let (machine, history) = closed();
@@ -90,7 +97,7 @@ fn any_damaged_missing_or_foreign_row_is_noticed_and_the_state_rebuilt() {
             let node = machine.open().unwrap();
             let told = format!("key {}, damage {damage}", key.escape_ascii());
             assert_eq!(set_aside(&machine).len(), 1, "{told}");
-            assert_eq!(node.applied().index(), Some(20), "{told}");
+            assert_eq!(node.applied().index(), Some(SNAPSHOT), "{told}");
             assert_whole(node, &history);
         }
     }
@@ -106,7 +113,7 @@ fn a_state_that_was_written_in_part_is_rebuilt() {
         rows.insert(b"b".to_vec(), value.into());
     });
     let node = machine.open().unwrap();
-    assert_eq!(node.applied().index(), Some(20));
+    assert_eq!(node.applied().index(), Some(SNAPSHOT));
     assert_whole(node, &history);
     assert_eq!(set_aside(&machine).len(), 1);
 }
@@ -119,7 +126,7 @@ fn a_state_that_did_not_survive_its_last_opening_is_not_trusted_again() {
     machine.disk.create(&marker).unwrap().sync().unwrap();
     machine.disk.sync_dir(&Machine::room("state")).unwrap();
     let node = machine.open().unwrap();
-    assert_eq!(node.applied().index(), Some(20));
+    assert_eq!(node.applied().index(), Some(SNAPSHOT));
     assert_whole(node, &history);
     // Once is enough: the new one is trusted.
     let node = machine.open().unwrap();

@@ -131,6 +131,7 @@ pub(crate) fn acknowledged(answer: &Answer) -> Answered {
         Outcome::Added(host) | Outcome::Updated(host) => Effect::Host(Seen::from(&**host)),
         Outcome::Deleted(_) => Effect::Gone,
         Outcome::Imported(counts) => Effect::Imported(counts.clone()),
+        other => panic!("no history has it: {other:?}"),
     };
     Answered::Acknowledged {
         revision: answer.revision.get(),

@@ -97,9 +97,7 @@ fn whoever_waits_behind_a_write_that_fails_is_told() {
     let (release, go_on) = mpsc::channel();
     *stores.gate.lock().unwrap() = Some(Gate { begun, go_on });
     let state = Arc::new(Applied::default());
-    let rows = || (BTreeSet::new(), BTreeSet::new());
-    let (hosts, requests) = rows();
-    writer.store(Arc::clone(&state), hosts, requests).unwrap();
+    writer.store(Arc::clone(&state), BTreeSet::new()).unwrap();
     until_begun.recv_timeout(PATIENCE).unwrap();
 
     // They come while the thread writes: it has not taken them.
@@ -123,8 +121,7 @@ fn whoever_waits_behind_a_write_that_fails_is_told() {
     assert!(refused.all(|fault| cause(&fault).contains("the disk is gone")));
 
     // And it takes nothing more.
-    let (hosts, requests) = rows();
-    let later = writer.store(Arc::default(), hosts, requests).unwrap_err();
+    let later = writer.store(Arc::default(), BTreeSet::new()).unwrap_err();
     assert!(cause(&later).contains("the disk is gone"), "{later:?}");
     block_on(writer.room()).unwrap_err();
     block_on(writer.sync()).unwrap_err();
