@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use hosts::{Answer, Change, Outcome, Projection};
+use hosts::{Answer, Change, HostRef, Outcome, Projection};
 use thiserror::Error;
 
 use crate::history::{Answered, Asked, Effect, History, Operation, Reading, Reason, Seen};
@@ -528,8 +528,15 @@ impl<'a> Check<'a> {
                 continue;
             }
             let (from, to) = self.span(operation, order, &floor);
+            let asked = &operation.asked;
             let mut states = self.replay.states(from, to);
-            let was_so = states.find(|(_, state)| rejected::holds(state, &operation.asked, reason));
+            // A name is looked up first: at the turn of its change it may be another host's, or nobody's.
+            let was_so = states.find(|(at, state)| {
+                let mut named = self.replay.states(from, *at);
+                rejected::holds(state, state, asked, reason)
+                    || is_by_name(asked)
+                        && named.any(|(_, named)| rejected::holds(state, named, asked, reason))
+            });
             match was_so {
                 Some((earliest, _)) => {
                     self.summary.rejected += 1;
@@ -594,6 +601,20 @@ impl<'a> Check<'a> {
 /// Reasons, after their codes, that no state can be held against. An import whose rows do not arrive in time changes
 /// nothing.
 const UNCHECKED: [&str; 1] = ["InvalidArgument TRUNCATED"];
+
+/// Whether it changes a host that it names.
+const fn is_by_name(asked: &Asked) -> bool {
+    matches!(
+        asked,
+        Asked::Update {
+            host: HostRef::Name(_),
+            ..
+        } | Asked::Delete {
+            host: HostRef::Name(_),
+            ..
+        }
+    )
+}
 
 const fn is_local(asked: &Asked) -> bool {
     matches!(

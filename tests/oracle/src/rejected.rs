@@ -5,13 +5,22 @@ use hosts::{HostId, HostRef, NewHost, Projection};
 use crate::history::{Asked, Reading, Reason};
 use crate::import::imported;
 
-/// Whether `asked` would be rejected for `reason` in this state; nothing is known of other reasons.
-pub(crate) fn holds(state: &Projection, asked: &Asked, reason: &Reason) -> bool {
+/// Whether `asked` would be rejected for `reason` in this state, where names stand for what they stand for in `named`;
+/// nothing is known of other reasons.
+pub(crate) fn holds(
+    state: &Projection,
+    named: &Projection,
+    asked: &Asked,
+    reason: &Reason,
+) -> bool {
     match reason {
         Reason::Other(_) => false,
-        Reason::NotFound => ids(state, asked).is_empty(),
-        Reason::Ambiguous => ids(state, asked).len() > 1,
-        Reason::VersionMismatch => match (expected(asked), ids(state, asked).as_slice()) {
+        Reason::NotFound => match ids(named, asked).as_slice() {
+            [id] => state.host(*id).is_none(),
+            all => all.is_empty(),
+        },
+        Reason::Ambiguous => ids(named, asked).len() > 1,
+        Reason::VersionMismatch => match (expected(asked), ids(named, asked).as_slice()) {
             (Some(expected), [id]) => state
                 .host(*id)
                 .is_some_and(|host| host.version.get() != expected),
@@ -19,7 +28,7 @@ pub(crate) fn holds(state: &Projection, asked: &Asked, reason: &Reason) -> bool 
         },
         Reason::Duplicate => match asked {
             Asked::Add { host, .. } => taken(state, host, None),
-            Asked::Update { patch, .. } => match ids(state, asked).as_slice() {
+            Asked::Update { patch, .. } => match ids(named, asked).as_slice() {
                 [id] => state
                     .host(*id)
                     .is_some_and(|host| taken(state, &patch.applied_to(host), Some(*id))),

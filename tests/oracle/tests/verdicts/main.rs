@@ -383,6 +383,45 @@ fn a_repeat_may_be_rejected_for_what_was_so_before_the_request_was_done() {
 }
 
 #[test]
+fn a_rejection_may_be_about_the_host_that_had_the_name_when_it_was_looked_up() {
+    let mut world = World::default();
+    let nas = world.add("r1", "nas.lan", "10.0.0.1");
+    world.add("r2", "tv.lan", "10.0.0.2");
+    // Looked up as nas.lan; when its turn comes it is the second tv.lan, and the other one has the address.
+    let asked = Asked::Update {
+        request: "r4".to_owned(),
+        host: HostRef::Name("nas.lan".parse().unwrap()),
+        patch: HostPatch {
+            address: Some("10.0.0.2".parse().unwrap()),
+            ..HostPatch::default()
+        },
+        expected: None,
+    };
+    let number = world.told(asked, Answered::Rejected(Reason::Duplicate));
+    assert!(matches!(world.violation(), Violation::NeverTrue { .. }));
+    let called = world.history.operations[number].called;
+    let id = nas.id.parse().unwrap();
+    let patch = HostPatch {
+        hostname: Some("tv.lan".parse().unwrap()),
+        ..HostPatch::default()
+    };
+    let command = Command::UpdateHost {
+        id,
+        patch: patch.clone(),
+        expected: None,
+    };
+    let answer = world.commit("r3", &command);
+    let renamed = Asked::Update {
+        request: "r3".to_owned(),
+        host: HostRef::Id(id),
+        patch,
+        expected: None,
+    };
+    world.told_at(called, called + 1, renamed, acknowledged(&answer));
+    world.check().unwrap();
+}
+
+#[test]
 fn a_local_read_may_miss_what_was_added() {
     let mut world = World::default();
     let nas = world.add("r1", "nas.lan", "10.0.0.1");
