@@ -48,8 +48,10 @@ pub(crate) struct Client {
     requests: u64,
     /// Milliseconds between two requests, at most.
     rest: u64,
-    /// There is a large import to make yet.
-    large: Option<()>,
+    /// Large imports to make yet.
+    large: u64,
+    /// What was acknowledged and has its entry; some of it is asked for once more.
+    done: Vec<Asked>,
 }
 
 /// Where clients are on the network.
@@ -91,7 +93,7 @@ impl Client {
         });
         let nodes = nodes.collect::<Result<_, _>>()?;
         let mut chance = Chance::new(seed, &format!("client {number}"));
-        let rest = chance.pick(&[20, 60, 200]);
+        let rest = chance.pick(&[5, 20, 60, 200]);
         Ok(Self {
             number,
             chance,
@@ -99,7 +101,12 @@ impl Client {
             shared,
             requests: 0,
             rest,
-            large: (number == 0 && seed.is_multiple_of(4)).then_some(()),
+            large: if number == 0 && seed.is_multiple_of(4) {
+                2
+            } else {
+                0
+            },
+            done: Vec::new(),
         })
     }
 
@@ -107,15 +114,34 @@ impl Client {
     pub(crate) async fn run(mut self) {
         while !self.shared.enough.get() {
             sleep(Duration::from_millis(self.chance.within(1, self.rest))).await;
-            let asked = self.next();
-            self.through_any(asked).await;
+            let told = match self.earlier() {
+                Some(asked) => self.through_any(asked, Some(0)).await,
+                None => {
+                    let asked = self.next();
+                    self.through_any(asked, None).await
+                }
+            };
+            if told && self.chance.percent(20) {
+                // At once, through any node: has it come there, too?
+                let asked = self.reading();
+                self.through_any(asked, None).await;
+            }
         }
     }
 
+    /// Now and then a client that was told has forgotten it, or somebody on the way sends the request a second time:
+    /// something that was done before, perhaps long ago.
+    fn earlier(&mut self) -> Option<Asked> {
+        if self.done.is_empty() || !self.chance.percent(8) {
+            return None;
+        }
+        let which = self.chance.within(0, self.done.len() as u64);
+        self.done.get(usize::try_from(which).ok()?).cloned()
+    }
+
     /// Asks for one thing through one node after the other until its outcome is known, five times at the most. Says
-    /// whether it is.
-    async fn through_any(&mut self, asked: Asked) -> bool {
-        let mut perhaps = None;
+    /// whether it is. If it may have been asked before, `perhaps` says since when.
+    async fn through_any(&mut self, asked: Asked, mut perhaps: Option<u64>) -> bool {
         for _ in 0..5 {
             let node = self.chance.within(0, self.nodes.len() as u64);
             let patience = self.chance.pick(&[300, 1000, 2000, 5000]);
@@ -127,6 +153,10 @@ impl Client {
                 }
                 Answered::Unknown | Answered::Refused => {}
                 Answered::Rejected(_) if perhaps.is_some() => {}
+                Answered::Acknowledged { .. } => {
+                    self.remember(asked);
+                    return true;
+                }
                 _ => return true,
             }
             sleep(Duration::from_millis(self.chance.within(1, 300))).await;
@@ -135,6 +165,19 @@ impl Client {
             }
         }
         false
+    }
+
+    /// Keeps some of what surely has an entry: an update or an import may have changed nothing.
+    fn remember(&mut self, asked: Asked) {
+        if !matches!(asked, Asked::Add { .. } | Asked::Delete { .. }) {
+            return;
+        }
+        if self.done.len() >= 20 {
+            let place = self.chance.within(0, self.done.len() as u64);
+            self.done
+                .swap_remove(usize::try_from(place).expect("few requests"));
+        }
+        self.done.push(asked);
     }
 
     /// One attempt, which is noted.
@@ -226,11 +269,16 @@ impl Client {
         known.drain(..many);
     }
 
-    /// A host that somebody was told of; it may be gone.
+    /// A host that somebody was told of, often just now; it may be gone.
     fn some_known(&mut self) -> Option<(HostId, Seen)> {
         let known = self.shared.known.borrow();
         let len = known.len() as u64;
-        let index = usize::try_from(self.chance.within(0, len)).ok()?;
+        let first = if self.chance.percent(40) {
+            len.saturating_sub(3)
+        } else {
+            0
+        };
+        let index = usize::try_from(self.chance.within(first, len)).ok()?;
         let host = known.get(index)?.clone();
         Some((host.id.parse().ok()?, host))
     }

@@ -26,6 +26,8 @@ pub(crate) struct Faults {
     undo: Vec<(u64, Undo)>,
     /// The next node that votes loses its power at once: these are the votes until then.
     at_vote: Option<BTreeMap<Site, Option<Vote>>>,
+    /// The next node whose snapshot is another one loses its power at once: these are the snapshots until then.
+    at_snapshot: Option<BTreeMap<Site, Option<u64>>>,
     /// How often each kind was made.
     pub(crate) made: BTreeMap<&'static str, u64>,
 }
@@ -37,6 +39,8 @@ enum Undo {
     /// The power goes now, if it has not gone in the middle of something.
     Cut(Site),
     Resume(Site),
+    Awake(Site),
+    End(Site, End),
     Clock(Site),
     Files(Site),
 }
@@ -51,6 +55,7 @@ impl Faults {
             next: 2500,
             undo: Vec::new(),
             at_vote: None,
+            at_snapshot: None,
             made: BTreeMap::new(),
         }
     }
@@ -76,6 +81,17 @@ impl Faults {
                 self.cut(now, machine);
             }
         }
+        if let Some(snapshots) = &self.at_snapshot {
+            let reached = machines.iter_mut().find(|machine| {
+                let now = machine.snapshot();
+                let before = snapshots.get(&machine.id);
+                machine.is_up() && before.is_some_and(|before| *before < now)
+            });
+            if let Some(machine) = reached {
+                self.at_snapshot = None;
+                self.cut(now, machine);
+            }
+        }
         let (due, later) = std::mem::take(&mut self.undo)
             .into_iter()
             .partition(|(when, _)| *when <= now);
@@ -98,9 +114,11 @@ impl Faults {
     pub(crate) fn heal(&mut self, now: u64, machines: &mut [Machine]) -> io::Result<()> {
         turn_of("faults");
         note!("heal");
-        self.at_vote = None;
+        (self.at_vote, self.at_snapshot) = (None, None);
         for (_, undo) in std::mem::take(&mut self.undo) {
-            self.undo(now, undo, machines)?;
+            if !matches!(undo, Undo::End(..)) {
+                self.undo(now, undo, machines)?;
+            }
         }
         // Power that went while healing comes back, too.
         for (_, undo) in std::mem::take(&mut self.undo) {
@@ -164,6 +182,11 @@ impl Faults {
                 note!("n{node} goes on");
                 on(machines, node).pause(false);
             }
+            Undo::Awake(node) => {
+                note!("n{node} is awake");
+                on(machines, node).suspend(false);
+            }
+            Undo::End(node, how) => self.end(now, machines, &[node], how),
             Undo::Clock(node) => on(machines, node).clock.set_off(0),
             Undo::Files(node) => on(machines, node).files.heal(),
         }
@@ -214,6 +237,13 @@ impl Faults {
                 let votes = others.map(|machine| (machine.id, machine.vote()));
                 self.at_vote = Some(votes.collect());
             }
+            Kind::PowerCutAtSnapshot => {
+                // A node that was away for long may need one.
+                self.end(now, machines, &[node], End::Killed);
+                let all = machines.iter();
+                let snapshots = all.map(|machine| (machine.id, machine.snapshot()));
+                self.at_snapshot = Some(snapshots.collect());
+            }
             Kind::DiskFails => {
                 let operation = self.chance.pick(&[
                     Operation::Append,
@@ -231,7 +261,7 @@ impl Faults {
                     .pick(&[Trouble::Io, Trouble::NoSpace, Trouble::Short]);
                 let nth = self.chance.within(0, 20);
                 note!("{operation:?} +{nth} {trouble:?}");
-                on(machines, node).spoil(|disk| disk.fail(operation, nth, trouble));
+                on(machines, node).spoil(operation, nth, trouble);
             }
             Kind::FileFails => {
                 for _ in 0..self.chance.within(1, 4) {
@@ -255,6 +285,32 @@ impl Faults {
                 for node in self.some() {
                     on(machines, node).pause(true);
                     self.lasting(now, Undo::Resume(node));
+                }
+            }
+            Kind::Suspend => {
+                on(machines, node).suspend(true);
+                self.lasting(now, Undo::Awake(node));
+            }
+            Kind::Moved => {
+                // Its clients find it at once, its peers later: it may think that it leads.
+                let node = leader(machines).unwrap_or(node);
+                on(machines, node).suspend(true);
+                let awake = now + self.chance.within(900, 4000);
+                self.undo.push((awake, Undo::Awake(node)));
+                let links = both(&self.links_of(node, false));
+                let back = awake + self.chance.within(50, 3000);
+                self.cut_until(back, links);
+            }
+            Kind::Deposed => {
+                // Long enough for another leader. It may end while it is alone, or when it finds another one.
+                let node = leader(machines).unwrap_or(node);
+                let links = both(&self.links_of(node, false));
+                let back = now + self.chance.within(900, 5000);
+                self.cut_until(back, links);
+                if self.chance.percent(60) {
+                    let how = self.chance.pick(&[End::Killed, End::PowerCut]);
+                    let when = self.chance.within(now + 200, back + 1500);
+                    self.undo.push((when, Undo::End(node, how)));
                 }
             }
             Kind::Clock => {
@@ -330,13 +386,21 @@ impl Faults {
         self.lasting(now, Undo::Links(links));
     }
 
+    fn cut_until(&mut self, until: u64, links: Vec<(Site, Site)>) {
+        turn_of("faults");
+        note!("{links:?} cut until {until}");
+        for &(from, to) in &links {
+            self.net.set_link(from, to, CUT);
+        }
+        self.undo.push((until, Undo::Links(links)));
+    }
+
     /// A node that runs; the leader half of the time.
     fn victim(&mut self, machines: &[Machine]) -> Option<Site> {
         let up = machines.iter().filter(|machine| machine.is_up());
         let up: Vec<Site> = up.map(|machine| machine.id).collect();
-        let leader = machines.iter().find(|machine| machine.leads());
-        match leader {
-            Some(leader) if self.chance.percent(50) => Some(leader.id),
+        match leader(machines) {
+            Some(leader) if self.chance.percent(50) => Some(leader),
             _ if up.is_empty() => None,
             _ => Some(self.chance.pick(&up)),
         }
@@ -386,6 +450,12 @@ fn turned(links: &[(Site, Site)]) -> Vec<(Site, Site)> {
     links.iter().map(|&(from, to)| (to, from)).collect()
 }
 
+/// A node that says that it leads.
+fn leader(machines: &[Machine]) -> Option<Site> {
+    let leader = machines.iter().find(|machine| machine.leads());
+    leader.map(|machine| machine.id)
+}
+
 fn on(machines: &mut [Machine], node: Site) -> &mut Machine {
     let index = usize::try_from(node - 1).expect("nodes are counted from 1");
     &mut machines[index]
@@ -399,11 +469,15 @@ enum Kind {
     PowerCutOfAll,
     PowerCutAtWork,
     PowerCutAtVote,
+    PowerCutAtSnapshot,
     DiskFails,
     FileFails,
     Stop,
     Pause,
     PauseOfSome,
+    Suspend,
+    Moved,
+    Deposed,
     Clock,
     Isolated,
     CannotSend,
@@ -416,18 +490,22 @@ enum Kind {
     ClientCut,
 }
 
-const KINDS: [Kind; 21] = [
+const KINDS: [Kind; 25] = [
     Kind::Kill,
     Kind::PowerCut,
     Kind::PowerCutOfSome,
     Kind::PowerCutOfAll,
     Kind::PowerCutAtWork,
     Kind::PowerCutAtVote,
+    Kind::PowerCutAtSnapshot,
     Kind::DiskFails,
     Kind::FileFails,
     Kind::Stop,
     Kind::Pause,
     Kind::PauseOfSome,
+    Kind::Suspend,
+    Kind::Moved,
+    Kind::Deposed,
     Kind::Clock,
     Kind::Isolated,
     Kind::CannotSend,
@@ -449,11 +527,15 @@ impl Kind {
             Self::PowerCutOfAll => "power_cut_of_all",
             Self::PowerCutAtWork => "power_cut_at_work",
             Self::PowerCutAtVote => "power_cut_at_vote",
+            Self::PowerCutAtSnapshot => "power_cut_at_snapshot",
             Self::DiskFails => "disk_fails",
             Self::FileFails => "hosts_file_fails",
             Self::Stop => "stop",
             Self::Pause => "pause",
             Self::PauseOfSome => "pause_of_some",
+            Self::Suspend => "suspend",
+            Self::Moved => "moved",
+            Self::Deposed => "deposed",
             Self::Clock => "clock",
             Self::Isolated => "isolated",
             Self::CannotSend => "cannot_send",

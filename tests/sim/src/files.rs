@@ -1,7 +1,7 @@
 //! The hosts file of one node, on a file system that can fail and lose its power.
 //!
 //! A replacement is durable when it says so. One whose directory could not be flushed may be gone after a power cut,
-//! and the old file back. What any reader can see is [`SimFiles::seen`].
+//! and the old file back. What any reader can see is [`SimFiles::seen`]: a reader reads between any two calls.
 
 use crate::chance::Chance;
 use node::publish::{FileMark, Files, Over, ReplaceError, Replaced};
@@ -25,6 +25,8 @@ struct State {
     faults: Vec<FileFault>,
     /// Counts changes: no two files have one mark.
     changes: u64,
+    /// What readers could see since the last look.
+    shown: Vec<Contents>,
     /// The last power cut took a file that was not flushed.
     taken_back: bool,
 }
@@ -47,11 +49,21 @@ pub(crate) enum FileFault {
 }
 
 impl SimFiles {
-    /// What a reader sees, and a number that changes with it.
-    pub(crate) fn seen(&self) -> Option<(u64, Arc<[u8]>)> {
-        let state = self.state();
-        let contents = state.live.as_ref()?;
-        Some((contents.mark.inode, Arc::clone(&contents.bytes)))
+    /// What a reader can have seen since the last look, in order, and at the end what it sees now; each with a number
+    /// of its own. Nothing if there is no file now.
+    pub(crate) fn seen(&self) -> Vec<(u64, Arc<[u8]>)> {
+        let mut state = self.state();
+        let shown = std::mem::take(&mut state.shown);
+        let Some(live) = &state.live else {
+            return Vec::new();
+        };
+        let before = shown
+            .into_iter()
+            .filter(|contents| contents.mark != live.mark);
+        before
+            .chain([live.clone()])
+            .map(|Contents { bytes, mark }| (mark.inode, bytes))
+            .collect()
     }
 
     /// Whether the last end of a node took a file back that was said not to be flushed.
@@ -139,10 +151,12 @@ impl Files for SimFiles {
             changed: i128::from(number),
         };
         state.taken_back = false;
-        state.live = Some(Contents {
+        let contents = Contents {
             bytes: bytes.into(),
             mark,
-        });
+        };
+        state.shown.push(contents.clone());
+        state.live = Some(contents);
         let not_flushed = fault.map(|_| io::Error::from_raw_os_error(libc::EIO));
         if not_flushed.is_none() {
             state.durable = state.live.clone();

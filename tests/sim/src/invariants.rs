@@ -8,6 +8,8 @@ mod history_can_have_happened;
 mod logs_match;
 mod nothing_goes_back;
 mod one_leader_per_term;
+mod snapshots_are_whole;
+mod time_never_goes_back;
 mod told_is_durable;
 
 use crate::{
@@ -22,14 +24,16 @@ use std::sync::Arc;
 pub(crate) struct Step<'a> {
     /// The nodes that take calls, and their logs.
     pub(crate) nodes: &'a [(Seen, &'a Observer)],
-    /// The hosts file of every machine, with a number that changes with it, running or not.
+    /// The hosts file of every machine, running or not.
     pub(crate) files: &'a [SeenFile],
 }
 
 /// A hosts file, as any reader sees it.
 pub(crate) struct SeenFile {
     pub(crate) node: Site,
-    pub(crate) contents: Option<(u64, Arc<[u8]>)>,
+    /// All that it was since the last step and, at the end, what it is, each with a number of its own; nothing if it is
+    /// not there.
+    pub(crate) contents: Vec<(u64, Arc<[u8]>)>,
     /// The last one of which the node was told that it might not outlive a power cut, it did not.
     pub(crate) taken_back: bool,
 }
@@ -73,7 +77,9 @@ pub(crate) fn all() -> (Vec<Box<dyn Invariant>>, CommittedStays) {
         Box::new(logs_match::LogsMatch::default()),
         Box::new(nothing_goes_back::NothingGoesBack::default()),
         Box::new(told_is_durable::ToldIsDurable::default()),
+        Box::new(snapshots_are_whole::SnapshotsAreWhole),
         Box::new(equal_states::EqualStates::default()),
+        Box::new(time_never_goes_back::TimeNeverGoesBack::default()),
         Box::new(file_is_a_rendering::FileIsARendering::default()),
         Box::new(file_never_goes_back::FileNeverGoesBack::default()),
         Box::new(history_can_have_happened::HistoryCanHaveHappened),

@@ -19,7 +19,10 @@ use node::{
 };
 use openraft::{ServerState, async_runtime::WatchReceiver as _};
 use raft_store::{
-    disk::{Disk as _, Work, memory::MemoryDisk},
+    disk::{
+        Disk as _, Work,
+        memory::{MemoryDisk, Operation, Trouble},
+    },
     position::Vote,
     raft::Runtime as RaftRuntime,
     state::MemoryStates,
@@ -55,6 +58,10 @@ pub(crate) struct Machine {
     sound: bool,
     /// Its disk has never failed; losing its power is no failure.
     unspoilt: bool,
+    /// What fails on its disk, and how often that will have been done by then.
+    trouble: Option<(Operation, u64)>,
+    /// Milliseconds that its node has gone on for after that.
+    in_spite: u64,
 }
 
 struct Process {
@@ -65,6 +72,7 @@ struct Process {
     paused: bool,
     /// Milliseconds it has been paused for.
     asleep: u64,
+    suspended: bool,
 }
 
 /// How a node goes.
@@ -107,6 +115,8 @@ impl Machine {
             lives: 0,
             sound: true,
             unspoilt: true,
+            trouble: None,
+            in_spite: 0,
         })
     }
 
@@ -119,6 +129,8 @@ impl Machine {
         note!("start");
         self.lives += 1;
         self.sound = true;
+        self.trouble = None;
+        self.in_spite = 0;
         self.net.lighten(self.id);
         let runtime = Builder::new_current_thread()
             .enable_time()
@@ -152,6 +164,7 @@ impl Machine {
             inside,
             paused: false,
             asleep: 0,
+            suspended: false,
         });
         Ok(())
     }
@@ -159,12 +172,15 @@ impl Machine {
     /// Lets a millisecond pass on it.
     ///
     /// # Errors
-    /// A task of the node panicked.
+    /// A task of the node panicked, or it goes on although its disk has failed.
     pub(crate) fn tick(&mut self) -> Result<Option<Ended>, String> {
         turn_of(&format!("n{}", self.id));
         let Some(process) = &mut self.running else {
             return Ok(None);
         };
+        if process.suspended {
+            return Ok(None);
+        }
         if process.paused {
             process.asleep += 1;
             return Ok(None);
@@ -184,19 +200,35 @@ impl Machine {
         // openraft's chance, for tasks that did not get theirs from the one that began them.
         let turn = RaftRuntime::scope(self.chance.next(), turn);
         let turn = AssertUnwindSafe(|| turn.now_or_never().flatten());
-        let ended = catch_unwind(turn).map_err(|panic| said(&*panic))?;
+        let ended = catch_unwind(turn).map_err(|panic| panicked(&*panic))?;
         let Some(task) = ended else {
-            return Ok(None);
+            return self.must_not_go_on().map(|()| None);
         };
         let ended = match process.runtime.block_on(task) {
             Ok(Ok(())) => Ended::Stopped,
             Ok(Err(error)) => Ended::Failed(error),
-            Err(panicked) => return Err(said(&*panicked.into_panic())),
+            Err(ended) => return Err(panicked(&*ended.into_panic())),
         };
         note!("ended: {ended:?}");
         // What a program leaves when it ends by itself is what the kernel has of it.
         self.end(End::Killed);
         Ok(Some(ended))
+    }
+
+    /// What the log cannot write or flush ends the node (DESIGN, invariant 6): in so long it has.
+    fn must_not_go_on(&mut self) -> Result<(), String> {
+        let failed = self
+            .trouble
+            .filter(|(operation, at)| self.disk.counts().of(*operation) > *at);
+        if let Some((operation, _)) = failed {
+            self.in_spite += 1;
+            if self.in_spite > GIVES_UP_WITHIN {
+                return Err(format!(
+                    "goes on although its disk has failed: {operation:?}"
+                ));
+            }
+        }
+        Ok(())
     }
 
     /// Takes the node away. What is left is left by chance.
@@ -246,16 +278,28 @@ impl Machine {
         }
     }
 
+    /// Stops the whole machine, as a virtual one stands still while it is moved to another host: when it goes on, no
+    /// time has passed for it, except on the wall clock.
+    pub(crate) fn suspend(&mut self, suspended: bool) {
+        if let Some(process) = &mut self.running {
+            process.suspended = suspended;
+        }
+    }
+
     /// Whether what it shows has to be on its disk.
     pub(crate) const fn is_sound(&self) -> bool {
         self.sound
     }
 
-    /// From now on its disk fails as `how` says.
-    pub(crate) fn spoil(&mut self, how: impl FnOnce(&MemoryDisk)) {
+    /// The `nth` call of `operation` on its disk fails; 0 is the next one.
+    pub(crate) fn spoil(&mut self, operation: Operation, nth: u64, trouble: Trouble) {
         self.sound = false;
         self.unspoilt = false;
-        how(&self.disk);
+        self.disk.fail(operation, nth, trouble);
+        if matches!(operation, Operation::Append | Operation::Sync) {
+            self.trouble = Some((operation, self.disk.counts().of(operation) + nth));
+            self.in_spite = 0;
+        }
     }
 
     /// Its power goes in the middle of the change after so many more.
@@ -272,6 +316,24 @@ impl Machine {
     /// What its node has promised.
     pub(crate) fn vote(&self) -> Option<Vote> {
         self.inside()?.log.state().vote
+    }
+
+    /// How far its snapshot reaches, as its name says.
+    pub(crate) fn snapshot(&self) -> Option<u64> {
+        let names = self.disk.list(Path::new(SNAPSHOTS)).ok()?;
+        let reached = names.iter().filter_map(|name| {
+            let (reach, origin) = name.split_once('.')?;
+            let (index, _term) = reach.split_once('-')?;
+            let counts = matches!(origin, "built" | "received");
+            counts.then(|| index.parse().ok())?
+        });
+        reached.max()
+    }
+
+    /// Whether a snapshot was set aside on it although its disk never failed.
+    pub(crate) fn has_torn_snapshot(&self) -> bool {
+        let names = self.disk.list(Path::new(SNAPSHOTS));
+        self.unspoilt && names.is_ok_and(|names| names.iter().any(|name| name.ends_with(".bad")))
     }
 
     /// Whether the power is gone that was to go in the middle of its work.
@@ -304,6 +366,12 @@ impl Machine {
     }
 }
 
+/// Where a node keeps its snapshots.
+const SNAPSHOTS: &str = "/data/raft/snapshots";
+
+/// Milliseconds from a failure of the disk to the end of its node, at the most: calls and parts have their time to end.
+const GIVES_UP_WITHIN: u64 = 10_000;
+
 /// How a node ended by itself.
 #[derive(Debug)]
 pub(crate) enum Ended {
@@ -313,12 +381,12 @@ pub(crate) enum Ended {
     Failed(NodeError),
 }
 
-fn said(panic: &(dyn std::any::Any + Send)) -> String {
+fn panicked(panic: &(dyn std::any::Any + Send)) -> String {
     let text = panic
         .downcast_ref::<String>()
         .map(String::as_str)
         .or_else(|| panic.downcast_ref::<&str>().copied());
-    text.unwrap_or("a panic without words").to_owned()
+    format!("panicked: {}", text.unwrap_or("without words"))
 }
 
 /// There are no hooks in a simulation.

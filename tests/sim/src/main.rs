@@ -77,10 +77,10 @@ const CPU_SECONDS_MAX: u64 = 120;
 
 /// Runs one seed; the last line is for the runner.
 fn one(seed: u64, args: &Args) -> Result<ExitCode, Box<dyn Error>> {
-    trace::begin(args.trace.as_deref(), args.log)?;
     entropy::take_at_most(CPU_SECONDS_MAX)?;
     // Its name is drawn again where another run has it: that is no chance of this one.
     let directory = tempfile::tempdir()?;
+    trace::begin(args.trace.as_deref(), args.log, directory.path())?;
     entropy::begin(seed);
     let report = run::run(seed, directory)?;
     entropy::end();

@@ -22,6 +22,8 @@ pub(crate) struct Seen {
     pub(crate) leads: bool,
     pub(crate) purged: Option<LogId>,
     pub(crate) last: Option<LogId>,
+    /// It has set a snapshot aside, and its disk has never failed.
+    pub(crate) torn_snapshot: bool,
     pub(crate) committed: Option<LogId>,
     pub(crate) applied: Arc<Applied>,
     /// Every change up to this revision is in its hosts file, as it says.
@@ -36,7 +38,7 @@ pub(crate) struct Seen {
 #[derive(Default)]
 pub(crate) struct Observer {
     life: u64,
-    /// Its log, as it was last seen: the entries that are not purged.
+    /// Its log, as it was last seen: the entries that are not purged, and those that have been since the look before.
     entries: BTreeMap<u64, Entry>,
     last: Option<LogId>,
     purged: Option<LogId>,
@@ -74,7 +76,16 @@ impl Observer {
         let mut changed_from = u64::MAX;
         if first || log.last != self.last || log.purged != self.purged {
             let start = log.purged.map_or(0, |purged| purged.index + 1);
-            self.entries = self.entries.split_off(&start);
+            // What was thrown away since the last look was committed, and nobody may have taken note of that yet. It is
+            // not what a snapshot took the place of.
+            let last_purged = log
+                .purged
+                .and_then(|purged| self.entries.get(&purged.index));
+            let forgotten = match last_purged.map(|entry| entry.id) == log.purged {
+                true => self.purged.map_or(0, |purged| purged.index + 1),
+                false => start,
+            };
+            self.entries = self.entries.split_off(&forgotten);
             // What was committed before does not change; the rest may have.
             let from = if first {
                 start
@@ -111,6 +122,7 @@ impl Observer {
             leads,
             purged: log.purged,
             last: log.last,
+            torn_snapshot: machine.has_torn_snapshot(),
             committed,
             applied: Arc::clone(&inside.applied.borrow()),
             published: inside.published.borrow().revision.get(),

@@ -98,7 +98,7 @@ impl Run {
     fn new(seed: u64, directory: TempDir) -> Result<Self, Box<dyn Error>> {
         let mut chance = Chance::new(seed, "run");
         let nodes = if chance.percent(20) { 5 } else { 3 };
-        let snapshot_after = chance.pick(&[30, 100, 400]);
+        let snapshot_after = chance.pick(&[10, 30, 100, 400]);
         let net = Net::new(seed);
         let pki = Pki::new(seed, nodes, directory)?;
         turn_of("run");
@@ -187,8 +187,15 @@ impl Run {
                 Ok(Some(Ended::Failed(NodeError::Store { cause, .. }))) if machine.must_open() => {
                     return Err(format!("n{node} does not open its directory: {cause:?}"));
                 }
+                // No certificate is valid where a clock is years behind.
+                Ok(Some(Ended::Failed(NodeError::Tls(error)))) if error.is_of_time() => {
+                    self.faults.start_again(now, node);
+                }
+                Ok(Some(Ended::Failed(error))) if machine.is_sound() => {
+                    return Err(format!("n{node} has ended for no reason: {error:?}"));
+                }
                 Ok(Some(_)) => self.faults.start_again(now, node),
-                Err(panic) => return Err(format!("n{node} panicked: {panic}")),
+                Err(why) => return Err(format!("n{node} {why}")),
             }
         }
         // Also in peace: what ended by itself is started again.

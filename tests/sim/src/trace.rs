@@ -25,15 +25,24 @@ struct Trace {
     millis: u64,
     /// Whose turn it is.
     who: String,
+    /// Where the certificates are, which is elsewhere in every process: a line has `~` for it.
+    directory: String,
 }
 
-/// Begins the trace of this process; nodes log at `level`.
+/// Begins the trace of this process, whose real files are in `directory`; nodes log at `level`.
 ///
 /// # Errors
 /// The file cannot be made.
-pub(crate) fn begin(file: Option<&Path>, level: tracing::Level) -> io::Result<()> {
+pub(crate) fn begin(
+    file: Option<&Path>,
+    level: tracing::Level,
+    directory: &Path,
+) -> io::Result<()> {
     let file = file.map(File::create).transpose()?.map(BufWriter::new);
-    TRACE.with_borrow_mut(|trace| trace.file = file);
+    TRACE.with_borrow_mut(|trace| {
+        trace.file = file;
+        trace.directory = directory.display().to_string();
+    });
     let logs = tracing_subscriber::fmt()
         .without_time()
         .with_ansi(false)
@@ -78,7 +87,10 @@ pub(crate) fn end() -> io::Result<(String, u64)> {
 
 impl Trace {
     fn line(&mut self, text: fmt::Arguments<'_>) {
-        let line = format!("{:>6} {:<8} {text}\n", self.millis, self.who);
+        let mut line = format!("{:>6} {:<8} {text}\n", self.millis, self.who);
+        if !self.directory.is_empty() && line.contains(&self.directory) {
+            line = line.replace(&self.directory, "~");
+        }
         self.digest.update(&line);
         self.lines += 1;
         if let Some(file) = &mut self.file {

@@ -72,7 +72,8 @@ impl Client {
 
     fn import(&mut self) -> Asked {
         // One import of some runs does not fit into one entry of the log.
-        let large = self.large.take().is_some();
+        let large = self.large > 0;
+        self.large = self.large.saturating_sub(1);
         let rows = match self.chance.next() % 8 {
             _ if large => 400,
             0 => 60,
@@ -98,7 +99,7 @@ impl Client {
         }
     }
 
-    fn reading(&mut self) -> Asked {
+    pub(super) fn reading(&mut self) -> Asked {
         let what = if self.chance.percent(30) {
             Reading::All
         } else {

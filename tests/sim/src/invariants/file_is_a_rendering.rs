@@ -22,14 +22,14 @@ impl Invariant for FileIsARendering {
     }
 
     fn step(&mut self, step: &Step<'_>) -> Result<(), String> {
-        for file in step.files {
-            let Some((number, bytes)) = &file.contents else {
-                continue;
-            };
-            if self.looked_at.insert(file.node, *number) == Some(*number) {
+        let all = step.files.iter().flat_map(|file| {
+            let contents = file.contents.iter();
+            contents.map(|(number, bytes)| (file.node, *number, bytes))
+        });
+        for (node, number, bytes) in all {
+            if self.looked_at.insert(node, number) == Some(number) {
                 continue;
             }
-            let node = file.node;
             let Some(header) = header(bytes).filter(|_| verify(bytes)) else {
                 return Err(format!("the file of n{node} is torn"));
             };
