@@ -32,9 +32,9 @@ trials COUNT="25" FAULT="":
 sim SEEDS="200" FROM="1":
     cd tests/sim && cargo run -- --seeds {{SEEDS}} --from {{FROM}}
 
-# Bugs planted in a copy of the tree: each must be found within so many seeds.
-planted SEEDS="20":
-    tests/sim/planted.sh {{SEEDS}}
+# Bugs planted in a copy of the tree: each must be found within so many seeds. `just planted 40 BUG`, `just planted --rotate 3`.
+planted *ARGS="40":
+    tests/sim/planted.sh {{ARGS}}
 
 # What takes long, as root, for so many minutes: seeds, trials, power cuts, fuzzing, kills, a soak; with lines for
 # docs/reliability/ledger.csv.
