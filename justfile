@@ -32,7 +32,7 @@ trials COUNT="25" FAULT="":
 sim SEEDS="200" FROM="1":
     cd tests/sim && cargo run -- --seeds {{SEEDS}} --from {{FROM}}
 
-# Bugs planted in a copy of the tree: each must be found within so many seeds. `just planted 40 BUG`, `just planted --rotate 3`.
+# Bugs planted in a copy of the tree: each must be found within so many seeds. `just planted 60 BUG`, `just planted --rotate 3 60`.
 planted *ARGS="40":
     tests/sim/planted.sh {{ARGS}}
 
