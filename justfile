@@ -33,7 +33,7 @@ sim SEEDS="200" FROM="1":
     cd tests/sim && cargo run -- --seeds {{SEEDS}} --from {{FROM}}
 
 # Bugs planted in a copy of the tree: each must be found within so many seeds. `just planted 60 BUG`, `just planted --rotate 3 60`.
-planted *ARGS="40":
+planted *ARGS="60":
     tests/sim/planted.sh {{ARGS}}
 
 # What takes long, as root, for so many minutes: seeds, trials, power cuts, fuzzing, kills, a soak; with lines for

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Plants the bugs of planted/ in a copy of the tree, and runs seeds on each until a check finds it.
 #
-#   planted.sh [SEEDS] [BUG ...]       all bugs, or these; so many seeds on each at the most: 40
+#   planted.sh [SEEDS] [BUG ...]       all bugs, or these; so many seeds on each at the most: 60
 #   planted.sh --rotate COUNT [SEEDS]  so many bugs, other ones every day
 #
 # Prints a line for each: the bug, the check that found it, after how many seeds, the seed and what the check said; then a
@@ -48,7 +48,7 @@ if [ "${1:-}" = --rotate ]; then
 else
   bugs=
 fi
-seeds=${1:-40}
+seeds=${1:-60}
 [ $# -eq 0 ] || shift
 [ $# -eq 0 ] || bugs=$(printf '%s\n' "$@")
 bugs=${bugs:-$all}

@@ -7,6 +7,8 @@
 use serde::de::DeserializeOwned;
 use toml::{Table, Value};
 
+use super::shown;
+
 /// Reads `text` as a `T`; an error is one message with the line, or the key.
 pub(super) fn read<T: DeserializeOwned>(
     text: &str,
@@ -75,8 +77,9 @@ fn substitute(text: &str, variable: &impl Fn(&str) -> Option<String>) -> Result<
 
 /// A message that shows a line of the file shows no more of it than fits a screen.
 fn bounded(message: &str) -> String {
+    let message = shown::escaped(message);
     if message.len() <= MESSAGE_BYTES_MAX {
-        return message.to_owned();
+        return message;
     }
     let lines = message.lines().take(LINES_MAX).map(|line| {
         let mut shown: String = line.chars().take(LINE_CHARS_MAX).collect();
@@ -130,5 +133,16 @@ mod tests {
             "{shown}"
         );
         assert!(shown.contains('…'), "{shown}");
+    }
+
+    #[test]
+    fn what_grows_when_it_is_shown_is_bounded_too_and_what_is_wrong_stays() {
+        let text = format!("\"\"\"{}\n", "\u{1}".repeat(900));
+        let said = explain(&toml::from_str::<Table>(&text).unwrap_err());
+        assert!(said.len() < 2048, "{} bytes", said.len());
+        assert!(
+            said.contains("expected") || said.contains("invalid"),
+            "{said}"
+        );
     }
 }

@@ -1,20 +1,24 @@
 //! What was typed, in a message about it.
 
-/// A message of an error without control characters, which could rewrite a terminal or a log, and no longer than a
-/// screen: a parser quotes the whole line.
+/// A message of an error without control characters, and no longer than a screen: a parser quotes the whole line.
 pub(super) fn shown(message: &str) -> String {
-    let mut shown = String::new();
-    for (n, c) in message.chars().enumerate() {
-        if n == CHARS_MAX {
-            shown.push('…');
-            break;
-        }
+    let escaped = escaped(message);
+    match escaped.char_indices().nth(CHARS_MAX) {
+        Some((end, _)) => format!("{}…", &escaped[..end]),
+        None => escaped,
+    }
+}
+
+/// A text without control characters, which could rewrite a terminal or a log.
+pub(super) fn escaped(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.chars() {
         match c.is_control() && c != '\n' {
-            true => shown.extend(c.escape_default()),
-            false => shown.push(c),
+            true => escaped.extend(c.escape_default()),
+            false => escaped.push(c),
         }
     }
-    shown
+    escaped
 }
 
 const CHARS_MAX: usize = 2000;
