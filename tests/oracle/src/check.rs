@@ -356,16 +356,19 @@ impl<'a> Check<'a> {
                     patch, expected, ..
                 },
                 Effect::Host(told),
-            ) => match rejected::ids(state, &attempt.asked).as_slice() {
-                [id] => state.host(*id).is_some_and(|host| {
-                    let facts = Seen::of_facts(&patch.applied_to(host));
-                    let found = Seen::from(&**host);
-                    facts == found.facts()
-                        && *told == found
-                        && expected.is_none_or(|expected| host.version.get() == expected)
-                }),
-                _ => false,
-            },
+            ) => rejected::ids(state, &attempt.asked).iter().any(|id| {
+                // Another host may have got the name between the look-up and the change's turn.
+                let looked_up = (revision.saturating_sub(LOOKED_UP_WITHIN)..=revision)
+                    .any(|at| rejected::ids(self.replay.at(at), &attempt.asked) == [*id]);
+                looked_up
+                    && state.host(*id).is_some_and(|host| {
+                        let facts = Seen::of_facts(&patch.applied_to(host));
+                        let found = Seen::from(&**host);
+                        facts == found.facts()
+                            && *told == found
+                            && expected.is_none_or(|expected| host.version.get() == expected)
+                    })
+            }),
             (Asked::Import { rows, mode, .. }, Effect::Imported(counts)) => {
                 imported(state, rows, *mode)
                     .is_some_and(|all| all.changes_nothing() && all.counts(counts))
@@ -630,3 +633,6 @@ const fn is_local(asked: &Asked) -> bool {
 fn is_meant(asked: &Asked, state: &Projection, id: hosts::HostId) -> bool {
     rejected::ids(state, asked) == [id]
 }
+
+/// Changes between the look-up of a name and the turn of the change that is about it.
+const LOOKED_UP_WITHIN: u64 = 100;
